@@ -1,0 +1,1 @@
+"""Tradepost: a headless-commerce backend."""

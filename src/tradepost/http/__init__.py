@@ -1,0 +1,24 @@
+"""What routes need: strict input, one error format, keyed writes, request ids, and a document that says it all."""
+
+from tradepost.http.answers import Answer
+from tradepost.http.bodies import In, Limit, Moment, Out, Text
+from tradepost.http.call import Call
+from tradepost.http.paging import PageOut, PageQuery, page_out, window
+from tradepost.http.problems import Problem
+from tradepost.http.routes import Routes
+
+__all__ = [
+    "Answer",
+    "Call",
+    "In",
+    "Limit",
+    "Moment",
+    "Out",
+    "PageOut",
+    "PageQuery",
+    "Problem",
+    "Routes",
+    "Text",
+    "page_out",
+    "window",
+]

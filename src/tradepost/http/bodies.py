@@ -1,0 +1,198 @@
+"""Strict input: a JSON object of known fields with the right types, or a problem that points at the field."""
+
+import json
+import re
+from functools import lru_cache
+from typing import Annotated, Any, TypeVar, overload
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta
+
+from tradepost.core.errors import ValidationFailed, invalid
+from tradepost.core.texts import has_forbidden
+from tradepost.http.problems import (
+    BodyTooLarge,
+    EncodingNotSupported,
+    MalformedJson,
+    MalformedRequest,
+    UnsupportedMediaType,
+)
+
+MAX_BODY = 1 << 20
+MAX_DEPTH_MESSAGE = "The body is nested too deeply"
+_MAX_QUERY_FIELDS = 50
+
+
+class In(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A request body or query: unknown fields are refused."""
+
+
+class Out(msgspec.Struct, frozen=True, rename="camel"):
+    """An answer."""
+
+
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+Limit = Annotated[int, Meta(ge=1, le=100)]
+Moment = Annotated[
+    str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$", examples=["2026-11-01T00:00:00Z"])
+]
+"""An RFC 3339 time with its zone."""
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+async def read_body(receive: Any, headers: dict[bytes, bytes]) -> bytes:  # noqa: ANN401 - ASGI
+    """The raw JSON body. Raises UnsupportedMediaType, EncodingNotSupported, BodyTooLarge (without reading on)."""
+    check_content(headers.get(b"content-type", b""), headers.get(b"content-encoding"))
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced[:12]) > MAX_BODY:
+        raise BodyTooLarge
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            msg = "The connection ended before the body did"
+            raise MalformedRequest(msg)
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise BodyTooLarge
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def check_content(content_type: bytes, content_encoding: bytes | None) -> None:
+    if content_encoding not in (None, b"identity"):
+        raise EncodingNotSupported
+    if content_type == b"application/json":
+        return
+    kind, _, parameters = content_type.decode("latin-1").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        raise UnsupportedMediaType
+
+
+@lru_cache(256)
+def _decoder(kind: type[Body]) -> msgspec.json.Decoder[Body]:
+    return msgspec.json.Decoder(kind)
+
+
+def decode(raw: bytes, kind: type[Body]) -> Body:
+    """A checked value of the body's type. Raises MalformedJson, ValidationFailed with a pointer to the field."""
+    try:
+        body = _decoder(kind).decode(raw)
+    except msgspec.ValidationError as error:
+        _refuse_duplicates(raw)
+        raise refusal(error, "") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedJson(f"The body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise MalformedJson(MAX_DEPTH_MESSAGE) from None
+    _refuse_duplicates(raw)
+    if b"\\u" in raw or not raw.isascii() or b"\x7f" in raw:
+        _refuse_forbidden(msgspec.json.decode(raw), "")
+    return body
+
+
+def decode_query(query_string: bytes, kind: type[Body]) -> Body:
+    """The query as a checked value; unknown, repeated or ill-typed parameters are refused."""
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(query_string),
+            errors="strict",
+            max_num_fields=_MAX_QUERY_FIELDS,
+        )
+    except ValueError:
+        raise invalid("?", "invalid_query", "is not a well-formed query string") from None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise invalid(f"?{name[:50]}", "repeated_parameter", "is given more than once")
+        if has_forbidden(value):
+            raise invalid(f"?{name[:50]}", "invalid_character", "has a control character")
+        fields[name] = value
+    try:
+        return msgspec.convert(fields, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise refusal(error, "?") from None
+
+
+def _refuse_duplicates(raw: bytes) -> None:
+    try:
+        _PAIRS.decode(raw.decode())
+    except (UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
+        raise MalformedJson(f"The body is not valid JSON: {error}") from None
+    except ValueError as error:
+        if not isinstance(error, _DuplicateError):
+            raise invalid("", "out_of_range", "has a number that is too long") from None
+        raise MalformedJson(f"The member {error} is given twice") from None
+
+
+class _DuplicateError(ValueError):
+    pass
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _DuplicateError(json.dumps(next(name for name in names if names.count(name) > 1))[:80])
+
+
+_PAIRS = json.JSONDecoder(object_pairs_hook=_no_duplicates)
+
+
+def _refuse_forbidden(value: Any, pointer: str) -> None:  # noqa: ANN401 - any JSON
+    match value:
+        case str():
+            if has_forbidden(value):
+                raise invalid(pointer, "invalid_character", "has a control or invisible character")
+        case dict():
+            for name, inner in value.items():
+                _refuse_forbidden(inner, f"{pointer}/{_escaped(name)}")
+        case list():
+            for at, inner in enumerate(value):
+                _refuse_forbidden(inner, f"{pointer}/{at}")
+
+
+_PATH = re.compile(r" - at `\$(.*)`$")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
+_FIELD = re.compile(r"(missing required|contains unknown) field `(.*?)`")
+_RANGE = re.compile(r"[<>]=? ?-?\d|length|out of range|matching regex|multiple")
+
+
+def refusal(error: msgspec.ValidationError, root: str) -> ValidationFailed:
+    """The library's message as a pointer, a code and a sentence. `root` is `?` for a query."""
+    message = str(error)
+    at = _PATH.search(message)
+    said = _PATH.sub("", message)
+    pointer = "".join(f"/{_escaped(step[0] or step[1])}" for step in _STEP.findall(at[1])) if at else ""
+    field = _FIELD.search(said)
+    if field:
+        pointer += f"/{_escaped(field[2])}"
+        missing = field[1] == "missing required"
+        code = "required" if missing else "unknown_parameter" if root else "unknown_field"
+        said = "is missing" if missing else "is not known here"
+    elif "Invalid enum value" in said or "Invalid value" in said:
+        code, said = "invalid_value", said[0].lower() + said[1:]
+    else:
+        code = "out_of_range" if _RANGE.search(said) else "invalid_type"
+        said = said[0].lower() + said[1:]
+    return invalid(root + pointer.lstrip("/") if root else pointer, code, said)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")[:100]
+
+
+@overload
+def given(value: None) -> None: ...
+@overload
+def given(value: str) -> str: ...
+def given(value: str | None) -> str | None:
+    """Text without surrounding white space; None where nothing is left."""
+    return (value.strip() or None) if value is not None else None

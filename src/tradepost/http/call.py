@@ -1,0 +1,96 @@
+import re
+from typing import Any, TypeVar
+from uuid import UUID
+
+from tradepost.core.actors import Actor
+from tradepost.core.errors import NotFound, Stale, invalid
+from tradepost.core.pages import CursorSigner
+from tradepost.db import Database
+from tradepost.http.answers import Answer
+from tradepost.idempotency import Claim
+
+Service = TypeVar("Service")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class Services:
+    """The long-lived things of one process, found by their type; wired once at start."""
+
+    def __init__(self, db: Database, cursors: CursorSigner, *others: object) -> None:
+        self.db = db
+        self.cursors = cursors
+        self._others: dict[type, object] = {type(other): other for other in others}
+
+    def get(self, kind: type[Service]) -> Service:
+        found = self._others[kind]
+        assert isinstance(found, kind)  # noqa: S101 - for the type checker; the key is the type
+        return found
+
+
+class Call:
+    """One request, after its caller was established and before anything was read or written for it."""
+
+    __slots__ = ("_scope", "_services", "actor", "claim", "headers", "request_id")
+
+    def __init__(self, scope: Any, headers: dict[bytes, bytes], services: Services, actor: Actor) -> None:  # noqa: ANN401
+        self._scope = scope
+        self._services = services
+        self.headers = headers
+        self.actor = actor
+        self.request_id: str = scope["request_id"]
+        self.claim: Claim | None = None
+        """The caller's idempotency key, in operations that see to their own transaction."""
+
+    @property
+    def db(self) -> Database:
+        return self._services.db
+
+    @property
+    def cursors(self) -> CursorSigner:
+        return self._services.cursors
+
+    @property
+    def path(self) -> str:
+        return self._scope["path"]
+
+    def service(self, kind: type[Service]) -> Service:
+        return self._services.get(kind)
+
+    def param(self, name: str) -> str:
+        return self._scope["path_params"][name]
+
+    def id(self, name: str) -> UUID:
+        """A path parameter as an id; NotFound where it cannot be one."""
+        text = self.param(name)
+        if not _UUID.fullmatch(text):
+            raise NotFound
+        return UUID(text)
+
+    def expected_version(self) -> int | None:
+        """The version that If-Match asks for; None where any will do. Stale for an ETag that is none of ours."""
+        tag = self.headers.get(b"if-match")
+        if tag is None or tag == b"*":
+            return None
+        match = re.fullmatch(rb'"v(\d{1,9})"', tag)
+        if not match:
+            raise Stale
+        return int(match[1])
+
+    @staticmethod
+    def json(value: object, *, status: int = 200, headers: list[tuple[str, str]] | None = None) -> Answer:
+        """A personal answer: it is not to be kept by anybody on the way."""
+        return Answer.json(value, status=status, headers=[("cache-control", "no-store"), *(headers or [])])
+
+    def header(self, name: bytes, *, most: int = 1000) -> str | None:
+        """A header of printable ASCII as text."""
+        raw = self.headers.get(name)
+        if raw is None:
+            return None
+        text = raw.decode("latin-1")
+        if len(text) > most or not (text.isascii() and text.isprintable()):
+            raise invalid("", "invalid_character", f"The header {name.decode()} has characters it may not have")
+        return text
+
+
+def etag(version: int) -> tuple[str, str]:
+    return ("etag", f'"v{version}"')

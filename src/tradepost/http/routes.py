@@ -1,0 +1,193 @@
+"""Operations: a function, what it takes and answers, and how it runs. One way in for each of them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, HTTPScope
+from litestar import Request
+
+from tradepost import idempotency
+from tradepost.core.actors import Actor
+from tradepost.core.errors import Forbidden, ShopError, Unauthenticated
+from tradepost.db import Tx
+from tradepost.http.answers import Answer
+from tradepost.http.bodies import decode, decode_query, read_body
+from tradepost.http.call import Call, Services
+from tradepost.http.problems import (
+    IdempotencyKeyInvalid,
+    IdempotencyKeyRequired,
+    answer_of,
+)
+
+BASE = "/api/v1"
+PUBLIC = "public"
+_MAX_KEY = 255
+_BODILESS = b""
+
+Handler = Callable[..., Awaitable[Answer]]
+Identify = Callable[[Mapping[bytes, bytes]], Awaitable[Actor]]
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An operation without query parameters."""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One thing that a client can ask for. Its name is its function's; its documentation is the docstring."""
+
+    name: str
+    tag: str
+    method: str
+    path: str
+    handler: Handler
+    run: "Runner"
+    status: int
+    body: type[msgspec.Struct] | None
+    query: type[msgspec.Struct] | None
+    answer: Any
+    problems: tuple[type[ShopError], ...]
+    keyed: bool
+    example: Any = None
+    secured: bool = False
+    """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or self.name).strip().splitlines()[0]
+
+    @property
+    def description(self) -> str:
+        return "\n".join(line.strip() for line in (self.handler.__doc__ or "").strip().splitlines())
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """What stands before every operation of an application."""
+
+    services: Services
+    identify: Identify
+    rights: Mapping[str, str]
+    """Operation name to permission, or PUBLIC. An operation that is not here does not start."""
+    require_key: bool = False
+
+
+class Runner(Protocol):
+    async def __call__(self, operation: Operation, call: Call, arguments: dict[str, Any]) -> Answer: ...
+
+
+class Routes:
+    """The operations of one area. `get` reads; `write` gets a transaction; `act` sees to its own."""
+
+    def __init__(self, tag: str, description: str) -> None:
+        self.tag = tag
+        self.description = description
+        self.operations: list[Operation] = []
+
+    def get(self, path: str, **what: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401 - fields of Operation
+        """An operation that changes nothing: `handler(call, query=…)`."""
+        return self._add("GET", path, _read, what | {"keyed": False})
+
+    def write(self, method: str, path: str, **what: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401
+        """An operation in one transaction, together with its idempotency key's answer: `handler(call, tx, body=…)`."""
+        return self._add(method, path, _write, what)
+
+    def act(self, method: str, path: str, **what: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401
+        """An operation that opens its own transactions and honours `call.claim` itself: `handler(call, body=…)`."""
+        return self._add(method, path, _read, what)
+
+    def _add(self, method: str, path: str, run: Runner, what: dict[str, Any]) -> Callable[[Handler], Handler]:
+        fields = {"status": 200, "body": None, "query": None, "answer": None, "problems": (), "keyed": True} | what
+
+        def add(handler: Handler) -> Handler:
+            name = handler.__name__
+            self.operations.append(
+                Operation(name=name, tag=self.tag, method=method, path=BASE + path, handler=handler, run=run, **fields)
+            )
+            return handler
+
+        return add
+
+
+async def _read(operation: Operation, call: Call, arguments: dict[str, Any]) -> Answer:
+    return await operation.handler(call, **arguments)
+
+
+async def _write(operation: Operation, call: Call, arguments: dict[str, Any]) -> Answer:
+    async def unit(tx: Tx) -> Answer:
+        if call.claim is None:
+            return await operation.handler(call, tx, **arguments)
+        kept = await idempotency.begin(tx, call.claim)
+        if kept is not None:
+            return replayed(kept)
+        answer = await operation.handler(call, tx, **arguments)
+        await idempotency.insert(tx, call.claim, status=answer.status, headers=answer.headers, body=answer.body)
+        return answer
+
+    return await call.db.write(unit)
+
+
+def replayed(kept: idempotency.StoredAnswer) -> Answer:
+    """The same answer again, marked as such."""
+    return Answer(kept.status, kept.body, headers=[*kept.headers, ("idempotency-replayed", "true")])
+
+
+def handlers(operations: Sequence[Operation], gate: Gate) -> list[HTTPRouteHandler]:
+    """Litestar's handlers for operations. KeyError, at start, for one that has no entry in the table of rights."""
+    missing = sorted(operation.name for operation in operations if operation.name not in gate.rights)
+    if missing:
+        msg = f"No right is given for {', '.join(missing)}: add a line to app/rights.py"
+        raise KeyError(msg)
+    return [_handler(operation, gate) for operation in operations]
+
+
+def _handler(operation: Operation, gate: Gate) -> HTTPRouteHandler:
+    permission = gate.rights[operation.name]
+
+    async def handle(request: Request) -> ASGIApp:
+        scope = request.scope
+        scope["operation"] = operation.name  # type: ignore[typeddict-unknown-key]
+        try:
+            return await _handle(operation, gate, permission, scope, request.receive)
+        except ShopError as error:
+            return answer_of(error, instance=scope["path"], request_id=scope["request_id"])  # type: ignore[typeddict-item]
+
+    path = operation.path.replace("}", ":str}")
+    return HTTPRouteHandler(path, http_method=[operation.method], status_code=operation.status, name=operation.name)(handle)
+
+
+async def _handle(operation: Operation, gate: Gate, permission: str, scope: HTTPScope, receive: Any) -> Answer:  # noqa: ANN401
+    headers: dict[bytes, bytes] = scope["request_headers"]  # type: ignore[typeddict-item]
+    actor = await gate.identify(headers)
+    if permission != PUBLIC and not actor.may(permission):
+        raise Forbidden(f"This needs the permission {permission}") if actor.id else Unauthenticated
+    call = Call(scope, headers, gate.services, actor)
+    arguments: dict[str, Any] = {}
+    if operation.query is not None:
+        arguments["query"] = decode_query(scope["query_string"], operation.query)
+    elif scope["query_string"]:
+        decode_query(scope["query_string"], NoQuery)
+    if operation.body is not None:
+        arguments["body"] = decode(await read_body(receive, headers), operation.body)
+    if operation.keyed:
+        call.claim = _claim(operation, call, gate, arguments.get("body"))
+    return await operation.run(operation, call, arguments)
+
+
+def _claim(operation: Operation, call: Call, gate: Gate, body: msgspec.Struct | None) -> idempotency.Claim | None:
+    raw = call.headers.get(b"idempotency-key")
+    if raw is None:
+        if gate.require_key and operation.secured:
+            raise IdempotencyKeyRequired
+        return None
+    key = raw.decode("latin-1")
+    if not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and " " not in key):
+        raise IdempotencyKeyInvalid
+    said = msgspec.json.encode(body) if body is not None else _BODILESS
+    return idempotency.claim(
+        store_id=call.actor.store_id,
+        caller=call.actor.caller,
+        route=f"{operation.method} {call.path}",
+        key=key,
+        said=said + call.headers.get(b"if-match", b""),
+    )

@@ -1,0 +1,77 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from tradepost.db import Reader, Tx
+from tradepost.idempotency.model import Claim, IdempotencyInFlight, StoredAnswer
+
+KEPT_DAYS = 30
+
+
+async def begin(tx: Tx, claim: Claim) -> StoredAnswer | None:
+    """Takes the key for this transaction; the kept answer where there is one.
+
+    Raises IdempotencyInFlight where another transaction has the key, IdempotencyKeyReused for another request.
+    """
+    lock = int.from_bytes(claim.key_hash[:8], signed=True)
+    if not await tx.value("select pg_try_advisory_xact_lock(%(lock)s)", {"lock": lock}):
+        raise IdempotencyInFlight
+    found = await find_many(tx, claim.store_id, [claim.key_hash])
+    return claim.check(found[claim.key_hash]) if found else None
+
+
+FIND_MANY = """
+    select key_hash, status, headers, body, fingerprint
+    from idempotency_answer
+    where store_id = %(store_id)s
+      and key_hash = any(%(key_hashes)b)
+"""
+
+
+async def find_many(db: Reader, store_id: UUID, key_hashes: Sequence[bytes]) -> dict[bytes, StoredAnswer]:
+    rows = await db.rows(FIND_MANY, {"store_id": store_id, "key_hashes": list(key_hashes)})
+    return dict(map(_answer, rows))
+
+
+def _answer(row: tuple) -> tuple[bytes, StoredAnswer]:
+    key_hash, status, headers, body, fingerprint = row
+    return key_hash, StoredAnswer(status, [(name, value) for name, value in headers], body, fingerprint)
+
+
+async def insert(tx: Tx, claim: Claim, *, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    answer = StoredAnswer(status, headers, body, claim.fingerprint)
+    await insert_many(tx, claim.store_id, [(claim.key_hash, answer)])
+
+
+async def insert_many(tx: Tx, store_id: UUID, answers: Sequence[tuple[bytes, StoredAnswer]]) -> None:
+    await tx.run(
+        """
+        insert into idempotency_answer (store_id, key_hash, fingerprint, status, headers, body)
+        select %(store_id)s, key_hash, fingerprint, status, headers::jsonb, body
+        from unnest(%(key_hashes)b::bytea[], %(fingerprints)b::bytea[], %(statuses)b::int4[],
+                    %(headers)b::text[], %(bodies)b::bytea[])
+             as answer (key_hash, fingerprint, status, headers, body)
+        """,
+        {
+            "store_id": store_id,
+            "key_hashes": [key_hash for key_hash, _ in answers],
+            "fingerprints": [answer.fingerprint for _, answer in answers],
+            "statuses": [answer.status for _, answer in answers],
+            "headers": [_header_text(answer.headers) for _, answer in answers],
+            "bodies": [answer.body for _, answer in answers],
+        },
+    )
+
+
+def _header_text(headers: list[tuple[str, str]]) -> str:
+    return msgspec.json.encode(headers).decode()
+
+
+async def delete_older(tx: Tx) -> int:
+    """Forgets answers after KEPT_DAYS; how many."""
+    cursor = await tx.run(
+        "delete from idempotency_answer where created_at < now() - make_interval(days => %(days)s)",
+        {"days": KEPT_DAYS},
+    )
+    return cursor.rowcount
