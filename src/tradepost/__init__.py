@@ -1,1 +1,1 @@
-"""Tradepost: a headless-commerce backend."""
+"""Tradepost: order management and headless commerce on PostgreSQL."""

@@ -22,3 +22,12 @@ def from_ms(ms: int) -> datetime:
 def rfc3339(moment: datetime) -> str:
     """`2026-11-21T08:30:00.123Z`: UTC, milliseconds, Z (RFC 3339)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse(written: str) -> datetime:
+    """An RFC 3339 time with its zone, in UTC. ValueError for anything else, such as 30 February or a 61st second."""
+    moment = datetime.fromisoformat(written)
+    if moment.tzinfo is None:
+        msg = "a time needs its zone"
+        raise ValueError(msg)
+    return moment.astimezone(UTC)

@@ -24,8 +24,8 @@ class ShopError(Exception):
     code: ClassVar[str] = "shop_error"
     title: ClassVar[str] = "Refused"
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         if "code" not in cls.__dict__:
             cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 

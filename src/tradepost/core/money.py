@@ -13,7 +13,7 @@ import msgspec
 LIMIT = 10**15
 """No amount reaches this many minor units: sums stay exact in a bigint and in a JavaScript number."""
 
-_DIGITS = {
+_DIGITS: dict[str, int] = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
     **dict.fromkeys("CLF UYW".split(), 4),

@@ -6,6 +6,7 @@ import unicodedata
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _WORD = re.compile(r"[^\W_]+(?:[.@+_-]+[^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
+_MOST_LETTERS = 60
 
 
 def has_forbidden(value: str) -> bool:
@@ -18,10 +19,18 @@ def normal_email(email: str) -> str:
     return unicodedata.normalize("NFC", email).casefold()
 
 
+def tokens(value: str) -> list[str]:
+    """The whole words of a text, folded: an e-mail address or an order number is one word."""
+    return [word[:_MOST_LETTERS] for word in _WORD.findall(_folded(value))]
+
+
 def words(value: str) -> set[str]:
-    """The search words of a text: whole tokens such as an e-mail address, and their parts, folded."""
-    folded = unicodedata.normalize("NFKC", value).casefold()
-    return {word[:60] for word in (*_WORD.findall(folded), *_PART.findall(folded))}
+    """What a text is found by: its whole words and their parts. Letters, digits and . @ + _ - only."""
+    return {*tokens(value), *(part[:_MOST_LETTERS] for part in _PART.findall(_folded(value)))}
+
+
+def _folded(value: str) -> str:
+    return unicodedata.normalize("NFKC", value).casefold()
 
 
 def slug(value: str) -> str:

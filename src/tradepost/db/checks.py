@@ -26,6 +26,9 @@ def check_server(url: str, *, unsafe_for_tests: bool = False) -> str:
         for name in ("fsync", "full_page_writes"):
             (value,) = connection.execute("select current_setting(%s)", [name]).fetchone() or ("?",)
             if value != "on" and not unsafe_for_tests:
-                msg = f"{name} is {value}: confirmed orders could be lost. Turn it on, or, for tests, set TRADEPOST_UNSAFE_DATABASE=1"
+                msg = (
+                    f"{name} is {value}: confirmed orders could be lost. Turn it on, or, for tests only, "
+                    "set TRADEPOST_UNSAFE_DATABASE=1"
+                )
                 raise DatabaseUnfit(msg)
     return f"{version // 10_000}.{version % 10_000}"

@@ -62,7 +62,7 @@ class Window(msgspec.Struct, frozen=True):
     after: list[Any] | None = None
 
 
-async def fetch_page(  # noqa: PLR0913 - a page is made of just these
+async def fetch_page(
     db: Reader,
     *,
     select: LiteralString,

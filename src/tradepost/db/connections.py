@@ -67,7 +67,7 @@ class Reader:
 
 
 class Tx(Reader):
-    """A transaction under way. What is written with it is there after its owner's commit, with all the rest, or never."""
+    """A transaction under way. What is written with it is there after its owner's commit, whole, or never."""
 
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[None]:
@@ -103,7 +103,7 @@ class Database:
         self._desks = _pool(url, 4, autocommit=False, options=desk_options, min_size=0)
 
     async def open(self) -> None:
-        """Starts the pools; connections are made as they are needed, so a database that is down is not an error here."""
+        """Starts the pools. Connections are made as they are needed: a database that is down is no error here."""
         for pool in (self._reads, self._transactions, self._desks):
             await pool.open(wait=False)
 
@@ -124,7 +124,7 @@ class Database:
             yield Tx(connection)
 
     async def write(self, unit: Callable[[Tx], Awaitable[Result]]) -> Result:
-        """Runs a whole unit in a transaction of its own, again from its start after a deadlock or serialization failure."""
+        """Runs a unit in a transaction of its own, again from its start after a deadlock or serialization failure."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with self.transaction() as tx:
@@ -138,7 +138,7 @@ class Database:
 
     @asynccontextmanager
     async def desk_transaction(self) -> AsyncIterator[Commit]:
-        """For a desk: the owner commits by hand; leaving without a commit rolls back. Driver errors come as they are."""
+        """For a desk: its owner commits by hand; leaving without that rolls back. Driver errors come as they are."""
         async with self._desks.connection(timeout=_POOL_WAIT) as connection:
             try:
                 yield Commit(connection)

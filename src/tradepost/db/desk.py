@@ -18,13 +18,16 @@ from psycopg_pool import PoolTimeout
 from tradepost.core.errors import Unavailable
 from tradepost.db.connections import CONNECTION_LOST, RETRYABLE, Database, DatabaseUnavailable, Tx
 
-Request = TypeVar("Request", contravariant=True)
+Request = TypeVar("Request")
+Request_contra = TypeVar("Request_contra", contravariant=True)
 Answer = TypeVar("Answer")
 log = structlog.get_logger()
 
 BATCH_SIZE = Histogram("tradepost_desk_batch_size", "Requests in a batch", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 BATCH_SECONDS = Histogram(
-    "tradepost_desk_batch_seconds", "From the turn to the commit", buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1)
+    "tradepost_desk_batch_seconds",
+    "From the turn to the commit",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1),
 )
 TURN_SECONDS = Histogram(
     "tradepost_desk_turn_seconds", "Waiting for the turn", buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1)
@@ -48,14 +51,14 @@ class OutcomeUnknown(Unavailable):
     retry_after = 2
 
 
-class Work(Protocol[Request, Answer]):
+class Work(Protocol[Request_contra, Answer]):
     """What a desk does with a batch."""
 
     async def turn(self, tx: Tx) -> None:
         """The transaction's first statement: waits until this batch is the only one at work."""
         ...
 
-    async def write(self, tx: Tx, batch: Sequence[Request]) -> Sequence[Answer | Exception]:
+    async def write(self, tx: Tx, batch: Sequence[Request_contra]) -> Sequence[Answer | Exception]:
         """Decides and writes a batch. A refusal is returned, not raised: it does not touch its neighbours."""
         ...
 
@@ -119,7 +122,7 @@ class Desk(Generic[Request, Answer]):
     async def _turn_and_write(
         self, batch: list[_Waiting[Request, Answer]], fixed: Sequence[_Waiting[Request, Answer]] | None = None
     ) -> None:
-        """Fills `batch` after the turn has come, from the queue or with `fixed`, so that a failure knows whom it hit."""
+        """Fills `batch` once the turn has come, from the queue or with `fixed`: a failure then knows whom it hit."""
         answers: Sequence[Answer | Exception] = ()
         committing = False
         clock = asyncio.get_running_loop().time

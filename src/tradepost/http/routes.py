@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, HTTPScope
 from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Method
 
 from tradepost import idempotency
 from tradepost.core.actors import Actor
@@ -24,6 +24,14 @@ from tradepost.http.problems import (
 BASE = "/api/v1"
 PUBLIC = "public"
 _MAX_KEY = 255
+_DEFAULTS: dict[str, Any] = {
+    "status": 200,
+    "body": None,
+    "query": None,
+    "answer": None,
+    "problems": (),
+    "keyed": True,
+}
 _BODILESS = b""
 
 Handler = Callable[..., Awaitable[Answer]]
@@ -39,7 +47,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     name: str
     tag: str
-    method: str
+    method: Method
     path: str
     handler: Handler
     run: "Runner"
@@ -88,16 +96,16 @@ class Routes:
         """An operation that changes nothing: `handler(call, query=…)`."""
         return self._add("GET", path, _read, what | {"keyed": False})
 
-    def write(self, method: str, path: str, **what: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401
+    def write(self, method: Method, path: str, **what: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401
         """An operation in one transaction, together with its idempotency key's answer: `handler(call, tx, body=…)`."""
         return self._add(method, path, _write, what)
 
-    def act(self, method: str, path: str, **what: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401
+    def act(self, method: Method, path: str, **what: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401
         """An operation that opens its own transactions and honours `call.claim` itself: `handler(call, body=…)`."""
         return self._add(method, path, _read, what)
 
-    def _add(self, method: str, path: str, run: Runner, what: dict[str, Any]) -> Callable[[Handler], Handler]:
-        fields = {"status": 200, "body": None, "query": None, "answer": None, "problems": (), "keyed": True} | what
+    def _add(self, method: Method, path: str, run: Runner, what: dict[str, Any]) -> Callable[[Handler], Handler]:
+        fields = _DEFAULTS | what
 
         def add(handler: Handler) -> Handler:
             name = handler.__name__
@@ -144,20 +152,22 @@ def handlers(operations: Sequence[Operation], gate: Gate) -> list[HTTPRouteHandl
 def _handler(operation: Operation, gate: Gate) -> HTTPRouteHandler:
     permission = gate.rights[operation.name]
 
-    async def handle(request: Request) -> ASGIApp:
-        scope = request.scope
-        scope["operation"] = operation.name  # type: ignore[typeddict-unknown-key]
+    async def handle(request: Request[Any, Any, Any]) -> ASGIApp:
+        scope: Any = request.scope
+        scope["operation"] = operation.name
         try:
             return await _handle(operation, gate, permission, scope, request.receive)
         except ShopError as error:
-            return answer_of(error, instance=scope["path"], request_id=scope["request_id"])  # type: ignore[typeddict-item]
+            return answer_of(error, instance=scope["path"], request_id=scope["request_id"])
 
     path = operation.path.replace("}", ":str}")
-    return HTTPRouteHandler(path, http_method=[operation.method], status_code=operation.status, name=operation.name)(handle)
+    return HTTPRouteHandler(path, http_method=[operation.method], status_code=operation.status, name=operation.name)(
+        handle
+    )
 
 
-async def _handle(operation: Operation, gate: Gate, permission: str, scope: HTTPScope, receive: Any) -> Answer:  # noqa: ANN401
-    headers: dict[bytes, bytes] = scope["request_headers"]  # type: ignore[typeddict-item]
+async def _handle(operation: Operation, gate: Gate, permission: str, scope: Any, receive: Any) -> Answer:  # noqa: ANN401
+    headers: dict[bytes, bytes] = scope["request_headers"]
     actor = await gate.identify(headers)
     if permission != PUBLIC and not actor.may(permission):
         raise Forbidden(f"This needs the permission {permission}") if actor.id else Unauthenticated

@@ -7,13 +7,14 @@ from tradepost.idempotency.model import (
     StoredAnswer,
     claim,
 )
-from tradepost.idempotency.store import begin, delete_older, find_many, insert, insert_many
+from tradepost.idempotency.store import answers, begin, delete_older, find_many, insert, insert_many
 
 __all__ = [
     "Claim",
     "IdempotencyInFlight",
     "IdempotencyKeyReused",
     "StoredAnswer",
+    "answers",
     "begin",
     "claim",
     "delete_older",

@@ -45,5 +45,5 @@ class Claim(msgspec.Struct, frozen=True):
 
 def claim(*, store_id: UUID, caller: str, route: str, key: str, said: bytes) -> Claim:
     """`route` is the operation with its path, `said` the request's meaning in canonical form."""
-    scope = "\0".join((caller, route, key)).encode()
+    scope = f"{caller}\0{route}\0{key}".encode()
     return Claim(store_id, hashlib.sha256(scope).digest(), hashlib.sha256(route.encode() + b"\0" + said).digest()[:16])

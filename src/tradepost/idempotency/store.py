@@ -1,9 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import msgspec
 
 from tradepost.db import Reader, Tx
+from tradepost.db.connections import Row
 from tradepost.idempotency.model import Claim, IdempotencyInFlight, StoredAnswer
 
 KEPT_DAYS = 30
@@ -31,12 +32,15 @@ FIND_MANY = """
 
 async def find_many(db: Reader, store_id: UUID, key_hashes: Sequence[bytes]) -> dict[bytes, StoredAnswer]:
     rows = await db.rows(FIND_MANY, {"store_id": store_id, "key_hashes": list(key_hashes)})
-    return dict(map(_answer, rows))
+    return answers(rows)
 
 
-def _answer(row: tuple) -> tuple[bytes, StoredAnswer]:
-    key_hash, status, headers, body, fingerprint = row
-    return key_hash, StoredAnswer(status, [(name, value) for name, value in headers], body, fingerprint)
+def answers(rows: Iterable[Row]) -> dict[bytes, StoredAnswer]:
+    """The rows of FIND_MANY, by key hash."""
+    return {
+        key_hash: StoredAnswer(status, [(name, value) for name, value in headers], body, fingerprint)
+        for key_hash, status, headers, body, fingerprint in rows
+    }
 
 
 async def insert(tx: Tx, claim: Claim, *, status: int, headers: list[tuple[str, str]], body: bytes) -> None:

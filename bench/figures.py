@@ -1,0 +1,92 @@
+"""What was measured: a sample is one round of one subject, a figure is the median of its rounds."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from statistics import median
+
+import msgspec
+
+
+class Name(StrEnum):
+    """The subjects. The values are keys of the JSON file."""
+
+    ORDERS = "orders"
+    FLASH = "flash"
+    PRODUCT = "product"
+    LIVE = "live"
+    LIMIT_COUNTER = "limit_counter"
+    LIMIT_SEQUENCE = "limit_sequence"
+    ORM = "orm"
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One round of one subject. Only accepted requests count in `per_second`."""
+
+    accepted: int
+    refused: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """The medians over all rounds, and the slowest and the fastest round."""
+
+    name: Name
+    clients: int
+    per_second: float
+    slowest: float
+    fastest: float
+    p50_ms: float
+    p99_ms: float
+    refused: int
+    rounds: int
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Resident memory of the largest process of the server, once each of its workers has placed about so many orders."""
+
+    orders: int
+    mib: float
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What one order left behind on average; counted in the database."""
+
+    rows: dict[str, float]
+    answer_bytes: int
+    words: int
+
+
+class Results(msgspec.Struct):
+    """Everything of one run. A part that was not asked for is empty."""
+
+    figures: list[Figure] = []
+    cold_seconds: float | None = None
+    warm_seconds: float | None = None
+    memory: list[Memory] = []
+    written: dict[str, Written] = {}
+    invariants_held: bool | None = None
+
+    def at(self, name: Name, clients: int) -> Figure | None:
+        return next((found for found in self.figures if (found.name, found.clients) == (name, clients)), None)
+
+    def best(self, *names: Name, clients: Sequence[int] = ()) -> Figure | None:
+        """The figure with the highest rate, among certain numbers of clients where any are given."""
+        eligible = [found for found in self.figures if found.name in names and (not clients or found.clients in clients)]
+        return max(eligible, key=lambda found: found.per_second, default=None)
+
+
+def figure(name: Name, clients: int, samples: Sequence[Sample]) -> Figure:
+    rates = [sample.per_second for sample in samples]
+    return Figure(
+        name=name,
+        clients=clients,
+        per_second=median(rates),
+        slowest=min(rates),
+        fastest=max(rates),
+        p50_ms=median(sample.p50_ms for sample in samples),
+        p99_ms=median(sample.p99_ms for sample in samples),
+        refused=sum(sample.refused for sample in samples),
+        rounds=len(samples),
+    )

@@ -1,0 +1,196 @@
+"""What is measured, in which order, and for how long."""
+
+import random
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from statistics import median
+
+import msgspec
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench import reference, serving
+from bench.figures import Memory, Name, Results, Sample, figure
+from bench.house import House, written_in
+from bench.limit import CLIENTS as LIMIT_CLIENTS
+from bench.limit import Limit
+from bench.load import Request, Target
+
+PARTS = ("orders", "limit", "orm", "flash", "pages", "memory", "starts")
+"""What --only takes."""
+
+_ORDER_CLIENTS = (1, 16, 64, 256)
+_MANY = 64
+_SERVED = {"orders", "flash", "pages", "memory"}
+_MEMORY_AFTER = (10_000, 30_000)
+_FILL_SECONDS = 5
+_WARM_SECONDS = 1
+_START_SECONDS = 3
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How many rounds, and the seconds that each kind of subject gets in one."""
+
+    rounds: int
+    order_seconds: int
+    limit_seconds: int
+    page_seconds: int
+    starts: int
+    fills: int
+    """How many times _FILL_SECONDS filling up may take before memory counts as not measured."""
+
+
+FULL = Plan(rounds=5, order_seconds=5, limit_seconds=3, page_seconds=3, starts=3, fills=20)
+QUICK = Plan(rounds=3, order_seconds=2, limit_seconds=1, page_seconds=1, starts=1, fills=8)
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """One thing at one number of clients; `run` takes that number, and seconds."""
+
+    name: Name
+    clients: int
+    seconds: int
+    run: Callable[[int, int], Sample]
+
+
+class Pace:
+    """The progress bar, in seconds of load. It draws itself only on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("Preparing", total=None)
+
+    def plan(self, seconds: float) -> None:
+        self._progress.update(self._task, total=seconds)
+
+    @contextmanager
+    def step(self, what: str, seconds: float) -> Iterator[None]:
+        self._progress.update(self._task, description=what)
+        yield
+        self._progress.advance(self._task, seconds)
+
+
+def bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<32}"), BarColumn(), TimeRemainingColumn(elapsed_when_finished=True), transient=True
+    )
+
+
+def measure(house: House, plan: Plan, parts: Collection[str], pace: Pace) -> Results:
+    """Runs the parts one after the other, and the subjects of all rounds mixed, so that a slow minute hits them alike."""
+    results = Results()
+    with ExitStack() as servers:
+        subjects, databases, server = _prepare(house, plan, parts, servers)
+        pace.plan(_seconds(plan, parts, subjects))
+        _warm_up(subjects, pace)
+        results.written = {name: written_in(url) for name, url in databases.items()}
+        if server and "memory" in parts:
+            results.memory = _fill(server, plan, pace)
+        _run_rounds(subjects, plan, pace, results)
+    if "starts" in parts:
+        _start(house, plan, pace, results)
+    if server:
+        with pace.step("Verifying what was written", 0):
+            results.invariants_held = serving.verify(house)
+    return results
+
+
+def _prepare(
+    house: House, plan: Plan, parts: Collection[str], servers: ExitStack
+) -> tuple[list[Subject], dict[str, str], serving.Tradepost | None]:
+    """All subjects, the databases that they write to, and Tradepost itself. Databases are copied before it is there."""
+    subjects: list[Subject] = []
+    databases: dict[str, str] = {}
+    server = None
+    if "limit" in parts:
+        limit = Limit(house)
+        databases["limit"] = limit.url
+        subjects += _limit_subjects(limit, plan)
+    if "orm" in parts:
+        reference.install()
+        databases["orm"] = reference.copy_database(house)
+    if _SERVED.intersection(parts):
+        server = servers.enter_context(serving.tradepost(house))
+        databases["tradepost"] = house.url
+        subjects += _own_subjects(server.target, plan, parts)
+    if "orm" in parts:
+        target = servers.enter_context(reference.serve(house, databases["orm"]))
+        subjects += [_http(target, Name.ORM, "order", clients, plan.order_seconds) for clients in reference.CLIENTS]
+    return subjects, databases, server
+
+
+def _limit_subjects(limit: Limit, plan: Plan) -> list[Subject]:
+    return [
+        Subject(name, clients, plan.limit_seconds, partial(limit.measure, gapless=gapless))
+        for name, gapless in ((Name.LIMIT_COUNTER, True), (Name.LIMIT_SEQUENCE, False))
+        for clients in LIMIT_CLIENTS
+    ]
+
+
+def _own_subjects(target: Target, plan: Plan, parts: Collection[str]) -> list[Subject]:
+    orders = [_http(target, Name.ORDERS, "order", clients, plan.order_seconds) for clients in _ORDER_CLIENTS]
+    flash = [_http(target, Name.FLASH, "flash", _MANY, plan.order_seconds)]
+    pages = [
+        _http(target, Name.PRODUCT, "product", _MANY, plan.page_seconds),
+        _http(target, Name.LIVE, "live", _MANY, plan.page_seconds),
+    ]
+    asked = {"orders": orders, "flash": [*flash, orders[_ORDER_CLIENTS.index(_MANY)]], "pages": pages}
+    found = [subject for part, subjects in asked.items() if part in parts for subject in subjects]
+    return list({(subject.name, subject.clients): subject for subject in found}.values())
+
+
+def _http(target: Target, name: Name, request: Request, clients: int, seconds: int) -> Subject:
+    return Subject(name, clients, seconds, partial(target.load, request))
+
+
+def _seconds(plan: Plan, parts: Collection[str], subjects: Sequence[Subject]) -> float:
+    """About how long it will take."""
+    return (
+        len({subject.name for subject in subjects}) * _WARM_SECONDS
+        + plan.rounds * sum(subject.seconds for subject in subjects)
+        + ("memory" in parts) * plan.fills * _FILL_SECONDS / 2
+        + ("starts" in parts) * plan.starts * 2 * _START_SECONDS
+    )
+
+
+def _warm_up(subjects: Sequence[Subject], pace: Pace) -> None:
+    """Each kind once. The flash sale is warm with the orders, and its orders have one line where others have two."""
+    kinds = {subject.name: subject for subject in subjects if subject.name is not Name.FLASH}
+    for subject in kinds.values():
+        with pace.step(f"Warming up: {subject.name}", _WARM_SECONDS):
+            subject.run(subject.clients, _WARM_SECONDS)
+
+
+def _fill(server: serving.Tradepost, plan: Plan, pace: Pace) -> list[Memory]:
+    """Memory at so many orders for each worker; shorter where the machine was too slow to place them."""
+    placed = 0
+    found: list[Memory] = []
+    for _ in range(plan.fills):
+        with pace.step(f"Memory: {placed} orders placed", _FILL_SECONDS / 2):
+            placed += server.target.load("order", _MANY, _FILL_SECONDS).accepted
+        each = placed // serving.WORKERS
+        if each >= _MEMORY_AFTER[len(found)]:
+            found.append(Memory(orders=each, mib=server.resident_mib()))
+        if len(found) == len(_MEMORY_AFTER):
+            break
+    return found
+
+
+def _run_rounds(subjects: Sequence[Subject], plan: Plan, pace: Pace, results: Results) -> None:
+    samples: dict[tuple[Name, int], list[Sample]] = {(subject.name, subject.clients): [] for subject in subjects}
+    for number in range(plan.rounds):
+        for subject in random.Random(number).sample(subjects, len(subjects)):
+            with pace.step(f"Round {number + 1}: {subject.name}, {subject.clients} clients", subject.seconds):
+                samples[subject.name, subject.clients].append(subject.run(subject.clients, subject.seconds))
+    results.figures = [figure(name, clients, some) for (name, clients), some in samples.items()]
+
+
+def _start(house: House, plan: Plan, pace: Pace, results: Results) -> None:
+    """Each cold start makes a data folder, each warm one finds it."""
+    cold: list[float] = []
+    warm: list[float] = []
+    for number in range(plan.starts):
+        for seconds, what in ((cold, "cold"), (warm, "warm")):
+            with pace.step(f"Starting, {what}", _START_SECONDS):
+                seconds.append(serving.seconds_to_ready(house.folder / f"start-{number}"))
+    results.cold_seconds, results.warm_seconds = median(cold), median(warm)

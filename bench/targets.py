@@ -1,0 +1,87 @@
+"""What was promised, and whether it was kept."""
+
+import msgspec
+
+from bench.figures import Figure, Name, Results
+
+_LIMIT = (Name.LIMIT_COUNTER, Name.LIMIT_SEQUENCE)
+_BESIDE_LIMIT = {16: 0.7, 64: 1.2, 256: 1.6}
+_BESIDE_ORM = (16, 64)
+_FLAT = 1.05
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A measured value beside its target; None where this run did not measure it."""
+
+    what: str
+    measured: float | None
+    target: float
+    at_least: bool
+    unit: str = ""
+
+    @property
+    def kept(self) -> bool | None:
+        if self.measured is None:
+            return None
+        return self.measured >= self.target if self.at_least else self.measured <= self.target
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    limit = results.best(*_LIMIT)
+    return [
+        *(
+            at_least(f"orders/s, {clients} clients ÷ database limit", _rates(results.at(Name.ORDERS, clients), limit), target)
+            for clients, target in _BESIDE_LIMIT.items()
+        ),
+        at_least("orders/s ÷ FastAPI with SQLAlchemy's ORM", _beside_orm(results), 10),
+        at_most("latency of one client ÷ pgbench's", _latencies(results), 3),
+        at_least(
+            "flash sale of one variant ÷ orders/s, 64 clients",
+            _rates(results.at(Name.FLASH, 64), results.at(Name.ORDERS, 64)),
+            0.8,
+        ),
+        at_least(
+            "product page ÷ /health/live, 64 clients",
+            _rates(results.at(Name.PRODUCT, 64), results.at(Name.LIVE, 64)),
+            0.6,
+        ),
+        at_most("cold start, from an empty folder", results.cold_seconds, 3, "s"),
+        at_most("warm start", results.warm_seconds, 1.5, "s"),
+        *_of_memory(results),
+    ]
+
+
+def at_least(what: str, measured: float | None, target: float) -> Verdict:
+    return Verdict(what, measured, target, at_least=True)
+
+
+def at_most(what: str, measured: float | None, target: float, unit: str = "") -> Verdict:
+    return Verdict(what, measured, target, at_least=False, unit=unit)
+
+
+def _rates(one: Figure | None, other: Figure | None) -> float | None:
+    return one.per_second / other.per_second if one and other else None
+
+
+def _beside_orm(results: Results) -> float | None:
+    """Each at the better of the same numbers of clients."""
+    return _rates(
+        results.best(Name.ORDERS, clients=_BESIDE_ORM),
+        results.best(Name.ORM, clients=_BESIDE_ORM),
+    )
+
+
+def _latencies(results: Results) -> float | None:
+    """Medians; pgbench's is the lower one of its two ways to a number."""
+    ours = results.at(Name.ORDERS, 1)
+    theirs = [found.p50_ms for name in _LIMIT if (found := results.at(name, 1))]
+    return ours.p50_ms / min(theirs) if ours and theirs else None
+
+
+def _of_memory(results: Results) -> list[Verdict]:
+    first, last = (results.memory[0], results.memory[-1]) if len(results.memory) > 1 else (None, None)
+    grown = last.mib / first.mib if first and last else None
+    return [
+        at_most("memory of an API worker after 10,000 orders", first.mib if first else None, 120, "MiB"),
+        at_most("the same after 30,000 ÷ after 10,000 (flat)", grown, _FLAT),
+    ]

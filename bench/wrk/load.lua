@@ -1,0 +1,63 @@
+-- Arguments: what to ask for, a word that no other run uses, the API key. wrk calls init, request and done.
+
+local PRODUCTS = 2000
+local ADDRESS = '{"firstName":"Ada","lastName":"Lovelace","line1":"12 St James\'s Square","city":"London",'
+  .. '"postalCode":"SW1Y 4JH","country":"GB"}'
+
+local next_request, run, key
+local count = 0
+
+local function line(number, quantity)
+  return string.format('{"variantId":"01900000-0000-7000-a000-%012x","quantity":%d}', number, quantity)
+end
+
+local function order(lines)
+  count = count + 1
+  return wrk.format("POST", "/api/v1/orders", {
+    ["Content-Type"] = "application/json",
+    ["X-API-Key"] = key,
+    ["Idempotency-Key"] = run .. "-" .. count,
+  }, string.format(
+    '{"email":"buyer%d@example.com","items":[%s],"shippingAddress":%s}', math.random(10000), lines, ADDRESS
+  ))
+end
+
+local requests = {
+  -- Two different products of 2,000, quantities 1 and 2.
+  order = function()
+    local one = math.random(PRODUCTS)
+    local two = 1 + (one + math.random(0, PRODUCTS - 2)) % PRODUCTS
+    return order(line(one, 1) .. "," .. line(two, 2))
+  end,
+
+  -- Everybody wants the same thing.
+  flash = function()
+    return order(line(1000, 1))
+  end,
+
+  product = function()
+    return wrk.format("GET", "/api/v1/products/bench-product-" .. math.random(PRODUCTS))
+  end,
+
+  live = function()
+    return wrk.format("GET", "/health/live")
+  end,
+}
+
+function init(arguments)
+  next_request, run, key = requests[arguments[1]], arguments[2], arguments[3]
+  math.randomseed(os.time())
+end
+
+function request()
+  return next_request()
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests":%d,"refused":%d,"broken":%d,"seconds":%.6f,"p50_ms":%.3f,"p99_ms":%.3f}\n',
+    summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
+    summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3
+  ))
+end

@@ -1,0 +1,3 @@
+from tradepost.app.cli import main
+
+main()

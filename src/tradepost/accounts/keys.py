@@ -1,0 +1,41 @@
+"""API keys: 256 random bits, kept as a hash, shown once."""
+
+import secrets
+from collections.abc import Sequence
+from uuid import UUID
+
+from tradepost.accounts import store
+from tradepost.accounts.events import ApiKeyCreated, ApiKeyRevoked
+from tradepost.accounts.model import ApiKey, hash_secret
+from tradepost.core.actors import Actor
+from tradepost.core.clock import now
+from tradepost.core.errors import Forbidden
+from tradepost.core.ids import uuid7
+from tradepost.db import Tx
+from tradepost.events import publish
+
+PREFIX = "tp_"
+_HINT = len(PREFIX) + 6
+
+
+class PrivilegeEscalation(Forbidden):
+    """Nobody gives what he does not have."""
+
+    title = "A key cannot be given more than its maker may do"
+
+
+async def create_key(tx: Tx, *, name: str, scopes: Sequence[str], actor: Actor) -> tuple[ApiKey, str]:
+    """A new key and its secret, which is not kept. Raises PrivilegeEscalation."""
+    if not all(actor.may(scope) for scope in scopes):
+        raise PrivilegeEscalation
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(uuid7(), name, secret[:_HINT], sorted(set(scopes)), now(), None, None)
+    await store.insert_key(tx, key, store_id=actor.store_id, key_hash=hash_secret(secret))
+    await publish(tx, ApiKeyCreated(name=name, scopes=key.scopes), actor=actor, subject_id=key.id)
+    return key, secret
+
+
+async def revoke_key(tx: Tx, key_id: UUID, *, actor: Actor) -> None:
+    """Ends a key for good; revoking it again changes nothing. NotFound for a key of another store."""
+    if await store.set_revoked(tx, actor, key_id):
+        await publish(tx, ApiKeyRevoked(), actor=actor, subject_id=key_id)

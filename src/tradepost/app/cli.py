@@ -1,0 +1,162 @@
+"""The program `tradepost`. Each command says what it needs and does it in one module; imports wait until it runs."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import rich_click as click
+
+from tradepost.app.settings import Settings, load
+from tradepost.core.errors import ShopError
+
+click.rich_click.TEXT_MARKUP = "rich"
+
+
+def main() -> None:
+    """Runs a command; a refusal is one clear message and exit status 1."""
+    try:
+        program(standalone_mode=False)
+    except ShopError as error:
+        _fail(f"{error.title}\n{error.detail}" if error.detail != error.title else error.title)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except Exception as error:
+        import psycopg
+
+        if not isinstance(error, psycopg.OperationalError):
+            raise
+        _fail(f"The database does not answer: {error}\nIs TRADEPOST_DATABASE_URL right?")
+
+
+def _fail(message: str) -> None:
+    click.echo(click.style("tradepost: ", fg="red", bold=True) + message, err=True)
+    sys.exit(1)
+
+
+def _settings() -> Settings:
+    return load(os.environ)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    from tradepost.app.databases import prepared
+
+    with prepared(settings) as (url, _):
+        yield url
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tradepost")
+def program() -> None:
+    """Tradepost: order management and headless commerce.
+
+    Without TRADEPOST_DATABASE_URL, every command works on the embedded database in TRADEPOST_DATA_DIR, also beside a
+    running server.
+    """
+
+
+@program.command()
+@click.option("--demo", is_flag=True, help="Fill an empty database with a demo shop and say how to use it.")
+def serve(*, demo: bool) -> None:
+    """Serve the API."""
+    from tradepost.app import demo as demo_shop
+    from tradepost.app import serving
+    from tradepost.app.databases import prepared
+
+    settings = _settings()
+    serving.check_port(settings.host, settings.port)
+    serving.stop_cleanly_on_sigterm()
+    with prepared(settings) as (url, embedded):
+        if demo:
+            demo_shop.welcome(settings, url)
+        serving.serve(settings, url, embedded)
+
+
+@program.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    from tradepost.app.databases import attached
+    from tradepost.db.migrations import migrate as run
+
+    with attached(_settings()) as (url, _):
+        for name in run(url):
+            click.echo(f"ran {name}")
+        click.echo("The database is up to date.")
+
+
+@program.command()
+@click.option("--products", default=200, show_default=True, type=click.IntRange(1, 1_000_000))
+@click.option("--customers", default=50, show_default=True, type=click.IntRange(0, 1_000_000))
+@click.option("--orders", default=200, show_default=True, type=click.IntRange(0, 1_000_000))
+def seed(products: int, customers: int, orders: int) -> None:
+    """Fill the database with a believable shop; the same one every time."""
+    from tradepost.app import demo
+
+    with _database(_settings()) as url:
+        made = asyncio.run(demo.seed(url, demo.Size(products=products, customers=customers, orders=orders)))
+        click.echo(f"{made.products} products, {made.customers} customers and {made.orders} orders are there.")
+
+
+@program.group()
+def keys() -> None:
+    """API keys for staff and programs."""
+
+
+@keys.command("create")
+@click.option("--name", required=True, help="What the key is for.")
+@click.option("--scope", "scopes", multiple=True, required=True, help="A permission such as orders:read; '*' for all.")
+@click.option("--store", default=None, help="The store's slug; without it, the default store.")
+def create_key(name: str, scopes: tuple[str, ...], store: str | None) -> None:
+    """Make a key. It alone is printed on standard output, this once."""
+    from tradepost.app import operating
+
+    with _database(_settings()) as url:
+        click.echo(asyncio.run(operating.create_key(url, name=name, scopes=scopes, store=store)))
+
+
+@program.command()
+def verify() -> None:
+    """Check every invariant; exit status 1, with the offending rows, when one is broken."""
+    from tradepost.app import verifying
+
+    with _database(_settings()) as url:
+        sys.exit(0 if verifying.verify(url) else 1)
+
+
+@program.command("prove-stock")
+@click.option("--buyers", default=200, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--units", default=10, show_default=True, type=click.IntRange(0, 1_000_000))
+@click.option("--processes", default=4, show_default=True, type=click.IntRange(1, 32))
+@click.option("--url", "base_url", default=None, help="A running server; without it, one is started for the proof.")
+@click.option(
+    "--key", default=None, envvar="TRADEPOST_KEY", help="With --url: a key for products:write and orders:read."
+)
+def prove_stock(buyers: int, units: int, processes: int, base_url: str | None, key: str | None) -> None:
+    """Let concurrent buyers race for a few units, and show that exactly these are sold."""
+    from tradepost.app import proving
+
+    race = proving.Race(buyers=buyers, units=units, processes=processes)
+    sys.exit(0 if proving.prove(race, base_url=base_url, key=key) else 1)
+
+
+@program.command()
+def doctor() -> None:
+    """Say how this installation is set up and what is wrong with it."""
+    from tradepost.app import operating
+
+    sys.exit(0 if operating.doctor(os.environ) else 1)
+
+
+@program.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    import msgspec
+
+    from tradepost.app.wiring import api_document
+
+    click.echo(msgspec.json.format(msgspec.json.encode(api_document()), indent=1).decode())

@@ -1,0 +1,93 @@
+"""What an operator asks for on the command line."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import msgspec
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from tradepost import accounts, stores
+from tradepost.app import databases
+from tradepost.app.settings import PREFIX, Settings, SettingsInvalid, load
+from tradepost.core.actors import system
+from tradepost.core.errors import NotFound, ShopError
+from tradepost.db import Database, Tx
+from tradepost.db.checks import check_server
+from tradepost.db.migrations import pending
+
+_SECRETS = {"database_url"}
+
+
+async def create_key(url: str, *, name: str, scopes: Sequence[str], store: str | None) -> str:
+    """A new key's secret. NotFound where there is no such store."""
+    db = Database(url, size=2)
+    await db.open()
+
+    async def unit(tx: Tx) -> str:
+        found = [
+            shop for shop in await stores.all_stores(tx) if shop.slug == store or (store is None and shop.is_default)
+        ]
+        if not found:
+            msg = f"There is no store {store!r}" if store else "There is no store yet: run 'tradepost seed'"
+            raise NotFound(msg)
+        _, secret = await accounts.create_key(tx, name=name, scopes=scopes, actor=system(found[0].id))
+        return secret
+
+    try:
+        return await db.write(unit)
+    finally:
+        await db.close()
+
+
+def doctor(environment: Mapping[str, str]) -> bool:
+    """Prints settings and findings; whether all is well."""
+    console = Console()
+    try:
+        settings = load(environment)
+    except SettingsInvalid as error:
+        console.print(f"[red]Settings[/]\n{error.detail}")
+        return False
+    _show_settings(console, settings, environment)
+    findings = _findings(settings)
+    for good, what, said in findings:
+        console.print(f"[{'green]ok  ' if good else 'red]FAIL'}[/] {what}: {said}")
+    return all(good for good, _, _ in findings)
+
+
+def _show_settings(console: Console, settings: Settings, environment: Mapping[str, str]) -> None:
+    table = Table("Setting", "Value", "From", title="Settings")
+    for name, value in msgspec.structs.asdict(settings).items():
+        variable = PREFIX + name.upper()
+        given = variable in environment or f"{variable}_FILE" in environment
+        shown = "(set)" if name in _SECRETS and value else str(value)
+        table.add_row(variable, shown, "environment" if given else "default")
+    console.print(table)
+
+
+def _findings(settings: Settings) -> list[tuple[bool, str, str]]:
+    findings = [(True, "Tradepost", f"{version('tradepost')} on Python {platform.python_version()}")]
+    try:
+        with databases.attached(settings) as (url, embedded):
+            kind = f"embedded, in {settings.data_dir}" if embedded else "given"
+            findings.append((True, "PostgreSQL", f"{check_server(url, unsafe_for_tests=True)}, {kind}"))
+            waiting = pending(url)
+            findings.append((not waiting, "Migrations", ", ".join(waiting) or "all run"))
+            if not waiting:
+                findings.append(_feed(url))
+    except (ShopError, psycopg.Error) as error:
+        findings.append((False, "PostgreSQL", str(error).strip()))
+    return findings
+
+
+def _feed(url: str) -> tuple[bool, str, str]:
+    """After a dump was restored into a new cluster, old events carry transaction ids of the old one."""
+    with psycopg.connect(url) as connection:
+        ahead = connection.execute(
+            "select count(*) from event where xid >= pg_snapshot_xmax(pg_current_snapshot())"
+        ).fetchone()
+    if ahead and ahead[0]:
+        return False, "Event feed", f"{ahead[0]} events are ahead of this server's transactions: see docs/events.md"
+    return True, "Event feed", "in order"

@@ -1,0 +1,113 @@
+"""`tradepost serve`: the database, its migrations, the demo shop where asked for, and the API workers."""
+
+import os
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from granian import Granian
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+from litestar.types import ASGIApp
+
+from tradepost.app import databases, wiring
+from tradepost.app.settings import Settings, load
+from tradepost.core.errors import Conflict
+from tradepost.http import logs
+
+log = structlog.get_logger()
+_WATCH_SECONDS = 0.5
+
+
+class PortTaken(Conflict):
+    """Somebody else listens there."""
+
+    title = "The port is taken"
+
+
+def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | None) -> None:
+    """Serves until it is told to stop (SIGINT, SIGTERM); requests under way are finished first.
+
+    A worker that dies is started again, and so is the embedded database. Raises PortTaken.
+    """
+    check_port(settings.host, settings.port)
+    with _shared_metrics(), _watched(embedded):
+        os.environ["TRADEPOST_DATABASE_URL"] = url
+        Granian(
+            "tradepost.app.serving:worker",
+            factory=True,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            loop=Loops.uvloop,
+            workers=settings.workers,
+            backlog=2048,
+            backpressure=1024,
+            respawn_failed_workers=True,
+            respawn_interval=0.5,
+            workers_kill_timeout=20,
+            websockets=False,
+            log_level=LogLevels.error,
+        ).serve()
+
+
+def worker() -> ASGIApp:
+    """What each API process runs."""
+    settings = load(os.environ)
+    logs.configure(settings.log_level)
+    url = settings.database_url
+    assert url is not None  # noqa: S101 - the parent process has set it
+    return wiring.application(settings, url)
+
+
+def check_port(host: str, port: int) -> None:
+    """PortTaken with what to do about it, before anything is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            msg = f"{host}:{port} cannot be listened on ({error.strerror}): set TRADEPOST_PORT"
+            if error.errno == 98:  # noqa: PLR2004 - EADDRINUSE
+                msg = f"port {port} is taken: set TRADEPOST_PORT"
+            raise PortTaken(msg) from None
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """A folder in which the workers' metrics add up."""
+    with tempfile.TemporaryDirectory(prefix="tradepost-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+@contextmanager
+def _watched(embedded: databases.EmbeddedDatabase | None) -> Iterator[None]:
+    """Starts the embedded server again whenever it has died."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while embedded and not done.wait(_WATCH_SECONDS):
+            try:
+                if embedded.ensure_running():
+                    log.warning("embedded_database_restarted")
+            except Exception as error:  # noqa: BLE001 - it is tried again
+                log.error("embedded_database_down", error=str(error))  # noqa: TRY400 - no stack to the terminal
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def stop_cleanly_on_sigterm() -> None:
+    """So that `finally` blocks run and the embedded server stops, also before the workers are up."""
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))

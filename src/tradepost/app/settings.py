@@ -1,0 +1,85 @@
+"""Every setting, once. Read from TRADEPOST_… in the environment, or from the file that TRADEPOST_…_FILE names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tradepost.core.errors import Invalid
+
+PREFIX = "TRADEPOST_"
+
+
+class SettingsInvalid(Invalid):
+    """One or more settings are not valid; the detail has a line for each."""
+
+    title = "Some settings are not valid"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    database_url: str | None = None
+    """A PostgreSQL 15 or newer; without one, an embedded server is used."""
+    data_dir: Path = Path(".tradepost")
+    """Where the embedded database keeps its data."""
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8000
+    """The port to listen on."""
+    workers: Annotated[int, Meta(ge=1, le=64)] = 2
+    """API processes."""
+    hosts: str = ""
+    """Host names that are answered, separated by commas; empty for any."""
+    pool_size: Annotated[int, Meta(ge=2, le=100)] = 8
+    """Connections of each of a process's two pools."""
+    batch_size: Annotated[int, Meta(ge=1, le=1000)] = 128
+    """Orders that one transaction takes at most."""
+    turn_wait_seconds: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    """How long a batch waits for its turn before its callers are asked to come back."""
+    turn_frozen_seconds: Annotated[float, Meta(gt=0, le=60)] = 2.0
+    """How long a frozen process may keep the turn."""
+    require_idempotency_key: bool = False
+    """Refuse writes of money and stock that have no Idempotency-Key."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged."""
+    unsafe_database: bool = False
+    """For tests only: accept a PostgreSQL that may lose confirmed orders (fsync or full_page_writes off)."""
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        return frozenset(host.strip().lower() for host in self.hosts.split(",") if host.strip())
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """The settings of this environment. SettingsInvalid names every problem at once."""
+    problems: list[str] = []
+    values = _values(environment, problems)
+    for field in msgspec.structs.fields(Settings):
+        if field.name in values:
+            try:
+                msgspec.convert(values[field.name], field.type, strict=False)
+            except msgspec.ValidationError as error:
+                problems.append(f"{PREFIX}{field.name.upper()}: {error}")
+    if problems:
+        raise SettingsInvalid("\n".join(problems))
+    return msgspec.convert(values, Settings, strict=False)
+
+
+def _values(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    known = {field.name for field in msgspec.structs.fields(Settings)}
+    values: dict[str, str] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in known:
+            values[name] = value
+        elif name.removesuffix("_file") in known:
+            try:
+                values[name.removesuffix("_file")] = Path(value).read_text("utf-8").strip()
+            except OSError as error:
+                problems.append(f"{variable}: {error.strerror}: {value}")
+        elif not name.startswith("test_"):
+            problems.append(f"{variable} is not a setting; 'tradepost doctor' lists them all")
+    return values

@@ -1,0 +1,185 @@
+"""`tradepost verify`: each invariant is one query that returns the rows that break it. See docs/invariants.md."""
+
+from typing import LiteralString
+
+import msgspec
+import psycopg
+from psycopg.rows import TupleRow
+from rich.console import Console
+from rich.table import Table
+
+_SHOWN = 10
+
+
+class Invariant(msgspec.Struct, frozen=True):
+    """`offending` finds the rows for which `promise` does not hold."""
+
+    name: str
+    promise: str
+    offending: LiteralString
+
+
+INVARIANTS = [
+    Invariant(
+        "I1",
+        "stock is never below zero, and never less than what is promised",
+        """
+        select store_id, variant_id, location_id, on_hand, reserved
+        from stock_level
+        where on_hand < 0 or reserved < 0 or reserved > on_hand
+        """,
+    ),
+    Invariant(
+        "I1",
+        "every level is the sum of its movements",
+        """
+        select level.store_id, level.variant_id, level.location_id, level.on_hand, level.reserved, sums.on_hand,
+               sums.reserved
+        from stock_level as level
+        left join (
+          select store_id, variant_id, location_id, sum(on_hand_change) as on_hand, sum(reserved_change) as reserved
+          from stock_movement
+          group by store_id, variant_id, location_id
+        ) as sums using (store_id, variant_id, location_id)
+        where level.on_hand <> coalesce(sums.on_hand, 0) or level.reserved <> coalesce(sums.reserved, 0)
+        """,
+    ),
+    Invariant(
+        "I1",
+        "what is promised is what live orders took, for each order and variant",
+        """
+        select *
+        from (
+          select line.store_id, line.order_id, line.variant_id, sum(line.quantity) as ordered
+          from order_line as line
+          join sales_order as placed on placed.store_id = line.store_id and placed.id = line.order_id
+          where placed.status not in ('CANCELLED', 'REFUNDED')
+            and exists (select from stock_level as level
+                        where level.store_id = line.store_id and level.variant_id = line.variant_id)
+          group by line.store_id, line.order_id, line.variant_id
+        ) as wanted
+        full join (
+          select store_id, order_id, variant_id, sum(reserved_change) as promised
+          from stock_movement
+          where order_id is not null
+          group by store_id, order_id, variant_id
+        ) as held using (store_id, order_id, variant_id)
+        where coalesce(ordered, 0) <> coalesce(promised, 0)
+        """,
+    ),
+    Invariant(
+        "I2",
+        "units in live orders are not more than ever were on hand",
+        """
+        select store_id, variant_id, sum(reserved_change) as promised, sum(on_hand_change) as received
+        from stock_movement
+        group by store_id, variant_id
+        having sum(reserved_change) > sum(on_hand_change)
+        """,
+    ),
+    Invariant(
+        "I3",
+        "every kept answer to a placement has its order, with its total",
+        """
+        select answer.store_id, encode(answer.key_hash, 'hex') as key, said.body ->> 'orderNumber' as order_number
+        from idempotency_answer as answer
+        cross join lateral (select convert_from(answer.body, 'UTF8')::jsonb as body) as said
+        left join sales_order as placed
+          on placed.store_id = answer.store_id and placed.order_number = said.body ->> 'orderNumber'
+        where answer.status = 201
+          and said.body ? 'orderNumber'
+          and placed.id::text is distinct from said.body ->> 'id'
+        """,
+    ),
+    Invariant(
+        "I3",
+        "order numbers have no gaps",
+        """
+        select counter.store_id, counter.value as last_number, counted.orders
+        from order_counter as counter
+        cross join lateral (
+          select count(*) as orders from sales_order as placed where placed.store_id = counter.store_id
+        ) as counted
+        where counter.value - 1000 <> counted.orders
+        """,
+    ),
+    Invariant(
+        "I7",
+        "events of a subject are numbered without gaps",
+        """
+        select store_id, subject_id, count(*) as events, max(sequence) as last
+        from event
+        group by store_id, subject_id
+        having count(*) <> max(sequence)
+        """,
+    ),
+    Invariant(
+        "I10",
+        "total = lines - discounts + shipping + tax, on every order and line",
+        """
+        select placed.store_id, placed.id, placed.order_number
+        from sales_order as placed
+        left join (
+          select store_id, order_id, sum(subtotal) as subtotal, sum(discount_amount) as discount
+          from order_line group by store_id, order_id
+        ) as lines on lines.store_id = placed.store_id and lines.order_id = placed.id
+        left join (
+          select store_id, order_id, sum(amount) as tax from order_tax group by store_id, order_id
+        ) as taxes on taxes.store_id = placed.store_id and taxes.order_id = placed.id
+        where placed.subtotal is distinct from lines.subtotal
+           or placed.discount_amount is distinct from lines.discount
+           or placed.tax_amount <> coalesce(taxes.tax, 0)
+           or placed.total_amount <> placed.subtotal - placed.discount_amount + placed.shipping_amount
+                                     + case when placed.tax_included then 0 else placed.tax_amount end
+        """,
+    ),
+    Invariant(
+        "I12",
+        "every order and every product has the event of its making, with its actor",
+        """
+        select store_id, id, 'order' as kind
+        from sales_order
+        where not exists (select from event where event.store_id = sales_order.store_id
+                            and event.subject_id = sales_order.id and event.name = 'order.placed')
+        union all
+        select store_id, id, 'product'
+        from product
+        where not exists (select from event where event.store_id = product.store_id
+                            and event.subject_id = product.id and event.name = 'product.created')
+        """,
+    ),
+    Invariant(
+        "I14",
+        "what belongs to an order or a variant belongs to its store",
+        """
+        select line.store_id, line.order_id, line.variant_id
+        from order_line as line
+        left join product_variant as variant on variant.store_id = line.store_id and variant.id = line.variant_id
+        where variant.id is null
+        """,
+    ),
+]
+
+
+def verify(url: str) -> bool:
+    """Runs every invariant in one snapshot and prints what it found; whether all hold."""
+    console = Console()
+    good = True
+    with psycopg.connect(url) as connection:
+        connection.execute("set transaction isolation level repeatable read read only")
+        for invariant in INVARIANTS:
+            cursor = connection.execute(invariant.offending)
+            rows = cursor.fetchall()
+            console.print(f"[{'red]BROKEN' if rows else 'green]holds '}[/] {invariant.name:<4}{invariant.promise}")
+            if rows:
+                good = False
+                console.print(_offending([column.name for column in cursor.description or ()], rows))
+    console.print("[green]Everything adds up.[/]" if good else "[red]Something does not add up.[/]")
+    return good
+
+
+def _offending(names: list[str], rows: list[TupleRow]) -> Table:
+    table = Table(*names, title=f"{len(rows)} rows" + (f", the first {_SHOWN}" if len(rows) > _SHOWN else ""))
+    for row in rows[:_SHOWN]:
+        table.add_row(*map(str, row))
+    return table

@@ -1,0 +1,106 @@
+"""The application of one process: every part is made here, once, and handed to those that need it."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import psycopg
+from litestar import Litestar, Request
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
+
+from tradepost import inventory
+from tradepost.accounts import Identity
+from tradepost.accounts.api import routes as accounts_routes
+from tradepost.app import health
+from tradepost.app.rights import RIGHTS
+from tradepost.app.settings import Settings
+from tradepost.catalog import OpeningStock
+from tradepost.catalog.api import routes as catalog_routes
+from tradepost.core.pages import CursorSigner
+from tradepost.db import Database
+from tradepost.db.connections import desk_options
+from tradepost.events.api import routes as events_routes
+from tradepost.http import Answer, docs
+from tradepost.http.call import Services
+from tradepost.http.edge import Edge
+from tradepost.http.openapi import Document, document
+from tradepost.http.problems import answer_of, from_framework
+from tradepost.http.routes import Gate, Operation, handlers
+from tradepost.inventory.api import routes as inventory_routes
+from tradepost.orders import Desks
+from tradepost.orders.api import routes as orders_routes
+from tradepost.stores import Stores
+
+AREAS = [catalog_routes, inventory_routes, orders_routes, accounts_routes, events_routes]
+_SECRET_WAIT = 60.0
+
+
+def operations() -> list[Operation]:
+    return [operation for area in AREAS for operation in area.operations]
+
+
+def api_document() -> Document:
+    tags = [(area.tag, area.description) for area in AREAS]
+    return document(operations(), RIGHTS, tags, version=version("tradepost"))
+
+
+def database(settings: Settings, url: str) -> Database:
+    options = desk_options(wait_seconds=settings.turn_wait_seconds, frozen_seconds=settings.turn_frozen_seconds)
+    return Database(url, size=settings.pool_size, desk_options=options)
+
+
+def installation_secret(url: str) -> bytes:
+    """The secret that all processes of this installation share; waits for a database that is just coming up."""
+    deadline = time.monotonic() + _SECRET_WAIT
+    while True:
+        try:
+            with psycopg.connect(url, connect_timeout=5) as connection:
+                row = connection.execute("select value from secret where name = 'installation'").fetchone()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            if row is None:
+                msg = "the database has no installation secret: run 'tradepost migrate'"
+                raise RuntimeError(msg)
+            return bytes(row[0])
+
+
+def application(settings: Settings, url: str) -> ASGIApp:
+    """The ASGI application over a migrated database."""
+    db = database(settings, url)
+    secret = installation_secret(url)
+    stores = Stores(db)
+    desks = Desks(db, secret, batch=settings.batch_size)
+    services = Services(db, CursorSigner(secret), stores, desks, OpeningStock(inventory.open_stock))
+    gate = Gate(services, Identity(db, stores), RIGHTS, require_key=settings.require_idempotency_key)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await db.open()
+        try:
+            yield
+        finally:
+            await desks.close()
+            await db.close()
+
+    app = Litestar(
+        [*handlers(operations(), gate), *health.handlers(db), *docs.handlers(api_document())],
+        lifespan=[lifespan],
+        openapi_config=None,
+        exception_handlers={HTTPException: _framework_problem},
+    )
+    return Edge(app, hosts=settings.allowed_hosts)
+
+
+def _framework_problem(request: Request[Any, Any, Any], error: HTTPException) -> Any:  # noqa: ANN401 - an ASGI app
+    scope: Any = request.scope
+    problem, headers = from_framework(error)
+    answer = answer_of(problem, instance=scope["path"], request_id=scope["request_id"])
+    return Answer(
+        answer.status, answer.body, headers=[*answer.headers, *headers.items()], content_type=answer.content_type
+    )

@@ -1,0 +1,174 @@
+"""The OpenAPI 3.1 document, from the operations themselves: schemas by msgspec, problems as each operation names."""
+
+import http
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tradepost.core.errors import Forbidden, NotFound, ShopError, Unauthenticated, Unavailable, ValidationFailed
+from tradepost.http.problems import (
+    BodyTooLarge,
+    EncodingNotSupported,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyRequired,
+    InternalError,
+    InvalidHost,
+    MalformedJson,
+    MalformedRequest,
+    Problem,
+    UnsupportedMediaType,
+    status_of,
+)
+from tradepost.http.routes import PUBLIC, Operation
+from tradepost.idempotency import IdempotencyInFlight, IdempotencyKeyReused
+
+Document = dict[str, Any]
+_REF = "#/components/schemas/{name}"
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def document(
+    operations: Sequence[Operation], rights: Mapping[str, str], tags: Sequence[tuple[str, str]], *, version: str
+) -> Document:
+    """The whole document. Each operation shows its permission as `x-permission`, or that it is public."""
+    types = [kind for operation in operations for kind in (operation.body, operation.query, operation.answer) if kind]
+    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    by_type = dict(zip([str(kind) for kind in (*types, Problem)], schemas, strict=True))
+    paths: defaultdict[str, Document] = defaultdict(dict)
+    for operation in operations:
+        paths[operation.path][operation.method.lower()] = _operation(
+            operation, rights[operation.name], by_type, components
+        )
+    return _with_exact_amounts(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Tradepost",
+                "version": version,
+                "description": "Headless commerce and order management. Errors are RFC 9457 problem details.",
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "servers": [{"url": "/"}],
+            "tags": [{"name": name, "description": description} for name, description in tags],
+            "paths": dict(sorted(paths.items())),
+            "components": {
+                "schemas": dict(sorted(components.items())),
+                "securitySchemes": {
+                    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                    "orderToken": {"type": "apiKey", "in": "header", "name": "X-Order-Token"},
+                },
+            },
+        }
+    )
+
+
+def _operation(operation: Operation, permission: str, by_type: Document, components: Document) -> Document:
+    shown: Document = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": _parameters(operation, components),
+        "responses": {str(operation.status): _success(operation, by_type), **_problems(operation, permission)},
+        "x-permission": permission,
+        "security": _security(permission),
+    }
+    if operation.body is not None:
+        content: Document = {"schema": by_type[str(operation.body)]}
+        if operation.example is not None:
+            content["example"] = operation.example
+        shown["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return shown
+
+
+def _security(permission: str) -> list[Document]:
+    keys: list[Document] = [{"apiKey": []}, {"bearer": []}]
+    return [{}, *keys, {"orderToken": []}] if permission == PUBLIC else keys
+
+
+def _success(operation: Operation, by_type: Document) -> Document:
+    shown: Document = {"description": http.HTTPStatus(operation.status).phrase}
+    if operation.answer is not None:
+        shown["content"] = {"application/json": {"schema": by_type[str(operation.answer)]}}
+    return shown
+
+
+def _parameters(operation: Operation, components: Document) -> list[Document]:
+    found: list[Document] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        for name in _PARAMETER.findall(operation.path)
+    ]
+    if operation.query is not None:
+        schema = components[operation.query.__name__]
+        found += [
+            {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": _lean(property_)}
+            for name, property_ in schema["properties"].items()
+        ]
+    if operation.keyed:
+        key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+        found.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "The same key with the same request gets the same answer, and takes effect once.",
+                "schema": key,
+            }
+        )
+    return found
+
+
+def _lean(schema: Document) -> Document:
+    """A query parameter is absent rather than null."""
+    options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
+    if len(options) == 1:
+        rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+        return {**options[0], **rest}
+    return schema
+
+
+def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
+    """Every refusal that an operation can answer with."""
+    found: list[type[ShopError]] = [InvalidHost, MalformedRequest, Unauthenticated, ValidationFailed]
+    found += [InternalError, Unavailable, *operation.problems]
+    if permission != PUBLIC:
+        found.append(Forbidden)
+    if _PARAMETER.search(operation.path) or not operation.problems:
+        found.append(NotFound)
+    if operation.body is not None:
+        found += [MalformedJson, BodyTooLarge, UnsupportedMediaType, EncodingNotSupported]
+    if operation.keyed:
+        found += [IdempotencyKeyInvalid, IdempotencyKeyRequired, IdempotencyInFlight, IdempotencyKeyReused]
+    return list(dict.fromkeys(found))
+
+
+def _problems(operation: Operation, permission: str) -> Document:
+    by_status: defaultdict[int, list[type[ShopError]]] = defaultdict(list)
+    for problem in problems_of(operation, permission):
+        by_status[status_of(problem)].append(problem)
+    return {str(status): _problem(status, problems) for status, problems in sorted(by_status.items())}
+
+
+def _problem(status: int, problems: Sequence[type[ShopError]]) -> Document:
+    shown: Document = {
+        "description": "\n".join(f"- `{problem.code}`: {problem.title}" for problem in problems),
+        "content": {"application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}},
+    }
+    if status == status_of(Unavailable):
+        shown["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+    return shown
+
+
+def _with_exact_amounts(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Amounts may be written as strings or as numbers; both are read exactly."""
+    if isinstance(node, dict):
+        if node.get("format") == "decimal":
+            rest = {name: value for name, value in node.items() if name not in ("type", "format")}
+            return {"type": ["string", "number"], "pattern": r"^-?\d{1,15}(\.\d{1,4})?$", "examples": ["19.99"], **rest}
+        return {name: _with_exact_amounts(value) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_with_exact_amounts(value) for value in node]
+    return node

@@ -1,0 +1,29 @@
+"""The promise to a shopper: priced by the server, exact about stock, placed once, kept for ever."""
+
+from tradepost.orders.model import (
+    Address,
+    InsufficientStock,
+    Item,
+    Order,
+    OrderStatus,
+    PlaceOrder,
+    PriceChanged,
+)
+from tradepost.orders.placing import Desks, token_of
+from tradepost.orders.quoting import quote
+from tradepost.orders.store import find, page
+
+__all__ = [
+    "Address",
+    "Desks",
+    "InsufficientStock",
+    "Item",
+    "Order",
+    "OrderStatus",
+    "PlaceOrder",
+    "PriceChanged",
+    "find",
+    "page",
+    "quote",
+    "token_of",
+]

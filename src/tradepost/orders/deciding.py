@@ -1,0 +1,246 @@
+"""Who gets what: a pure function from a batch of requests and the facts to orders and refusals, in order of arrival."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from tradepost.accounts import Customer
+from tradepost.catalog.offers import Offer
+from tradepost.core import clock, money
+from tradepost.core.errors import FieldError, ReferenceNotFound, ShopError, invalid
+from tradepost.core.ids import Ids
+from tradepost.idempotency import StoredAnswer
+from tradepost.inventory import InsufficientStock, Level, Movement, MovementKind, allocate, available
+from tradepost.orders.model import (
+    FulfillmentStatus,
+    Item,
+    Line,
+    Order,
+    OrderStatus,
+    PaymentStatus,
+    PlaceOrder,
+    PriceChanged,
+)
+from tradepost.orders.quoting import Shelf, check_currency, price_items
+from tradepost.pricing import Quote
+from tradepost.stores import Store
+
+
+class Facts(msgspec.Struct):
+    """What is true under the batch's locks. Stock, order number and kept answers run on while deciding."""
+
+    store: Store
+    now: datetime
+    last_number: int
+    kept: dict[bytes, StoredAnswer]
+    shelf: Shelf
+    levels: dict[UUID, list[Level]]
+    customers: dict[UUID, Customer]
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """An accepted order."""
+
+    order: Order
+
+
+class Again(msgspec.Struct, frozen=True):
+    """The request was answered before; here is that answer."""
+
+    kept: StoredAnswer
+
+
+Outcome = Placed | Again
+
+
+class Decisions(msgspec.Struct):
+    """An outcome or a refusal for each request, and all that is to be written for the accepted ones."""
+
+    outcomes: list[Outcome | Exception] = msgspec.field(default_factory=list)
+    orders: list[tuple[PlaceOrder, Order]] = msgspec.field(default_factory=list)
+    movements: list[Movement] = msgspec.field(default_factory=list)
+    answers: list[tuple[bytes, StoredAnswer]] = msgspec.field(default_factory=list)
+
+
+TokenOf = Callable[[UUID], str]
+
+
+def decide(batch: Sequence[PlaceOrder], facts: Facts, *, order_ids: Ids, token_of: TokenOf) -> Decisions:
+    """Decides a batch. A refusal takes nothing from the running stock and numbers, and hits nobody else."""
+    deciding = _Deciding(facts, order_ids, token_of)
+    for request in batch:
+        try:
+            outcome: Outcome | Exception = deciding.one(request)
+        except ShopError as refusal:
+            outcome = refusal
+        deciding.decisions.outcomes.append(outcome)
+    return deciding.decisions
+
+
+class _Deciding:
+    """The batch under way: facts that run on, and what has been decided so far."""
+
+    def __init__(self, facts: Facts, order_ids: Ids, token_of: TokenOf) -> None:
+        self.decisions = Decisions()
+        self._facts = facts
+        self._order_ids = order_ids
+        self._token_of = token_of
+
+    def one(self, request: PlaceOrder) -> Outcome:
+        """Refuses by raising, before anything runs on."""
+        facts = self._facts
+        if request.claim and (kept := facts.kept.get(request.claim.key_hash)):
+            return Again(request.claim.check(kept))
+        customer = _customer(request, facts)
+        check_currency(facts.store, request.currency)
+        picked = facts.shelf.pick(request.items)
+        quote = price_items(facts.store, request.items, picked)
+        _check_expected(request, quote)
+        _check_stock(request.items, picked, facts.levels)
+        facts.last_number += 1
+        order = self._order(request, customer, picked, quote)
+        self._reserve(request, picked, order.id)
+        self.decisions.orders.append((request, order))
+        self._keep(request, order)
+        return Placed(order)
+
+    def _order(self, request: PlaceOrder, customer: Customer | None, picked: Sequence[Offer], quote: Quote) -> Order:
+        facts = self._facts
+        order_id = self._order_ids.new(clock.to_ms(facts.now))
+        guest = request.actor.id is None
+        return Order(
+            id=order_id,
+            order_number=f"{facts.store.order_prefix}{facts.last_number}",
+            status=OrderStatus.PENDING,
+            payment_status=PaymentStatus.PENDING,
+            fulfillment_status=FulfillmentStatus.UNFULFILLED,
+            customer_id=request.customer_id,
+            email=request.email or (customer.email if customer else ""),
+            currency=quote.currency,
+            tax_included=quote.tax_included,
+            subtotal=quote.subtotal,
+            discount_amount=quote.discount,
+            tax_amount=quote.tax,
+            shipping_amount=quote.shipping,
+            total_amount=quote.total,
+            shipping_address=request.shipping_address,
+            billing_address=request.billing_address or request.shipping_address,
+            notes=request.notes,
+            version=1,
+            updated_at=facts.now,
+            lines=_lines(self._order_ids, facts.now, picked, quote),
+            taxes=quote.taxes,
+            token_hash=hashlib.sha256(self._token_of(order_id).encode()).digest() if guest else None,
+            customer_name=customer.name if customer else "",
+        )
+
+    def _reserve(self, request: PlaceOrder, picked: Sequence[Offer], order_id: UUID) -> None:
+        for item, offer in zip(request.items, picked, strict=True):
+            if not offer.track_inventory:
+                continue
+            for location_id, quantity in allocate(self._facts.levels[offer.variant_id], item.quantity):
+                self.decisions.movements.append(
+                    Movement(
+                        variant_id=offer.variant_id,
+                        location_id=location_id,
+                        kind=MovementKind.RESERVE,
+                        actor=request.actor,
+                        reserved_change=quantity,
+                        order_id=order_id,
+                    )
+                )
+
+    def _keep(self, request: PlaceOrder, order: Order) -> None:
+        if request.claim is None or request.keep is None:
+            return
+        status, headers, body = request.keep(order)
+        answer = StoredAnswer(status, headers, body, request.claim.fingerprint)
+        self._facts.kept[request.claim.key_hash] = answer
+        self.decisions.answers.append((request.claim.key_hash, answer))
+
+
+def _customer(request: PlaceOrder, facts: Facts) -> Customer | None:
+    if request.customer_id is None:
+        if request.email is None:
+            raise invalid("/email", "required", "is needed where no customer is named")
+        return None
+    customer = facts.customers.get(request.customer_id)
+    if customer is None:
+        raise ReferenceNotFound(errors=[FieldError("/customerId", "reference_not_found", "is no customer")])
+    return customer
+
+
+def _check_expected(request: PlaceOrder, quote: Quote) -> None:
+    if request.expected_total is None:
+        return
+    try:
+        expected = money.parse(request.expected_total, quote.currency)
+    except money.AmountError as error:
+        raise invalid("/expectedTotal", error.code, str(error)) from None
+    if expected != quote.total:
+        total = money.text(quote.total, quote.currency)
+        raise PriceChanged(
+            f"The total is now {total} {quote.currency}",
+            errors=[FieldError("/expectedTotal", "price_changed", f"is not the total, which is {total}")],
+            extra={"quote": {"currency": quote.currency, **quote_members(quote)}},
+        )
+
+
+def quote_members(quote: Quote) -> dict[str, str]:
+    """A quote's amounts in wire names."""
+    amounts = {
+        "subtotal": quote.subtotal,
+        "discountAmount": quote.discount,
+        "taxAmount": quote.tax,
+        "shippingAmount": quote.shipping,
+        "totalAmount": quote.total,
+    }
+    return {name: money.text(amount, quote.currency) for name, amount in amounts.items()}
+
+
+def _check_stock(items: Sequence[Item], picked: Sequence[Offer], levels: dict[UUID, list[Level]]) -> None:
+    """The same variant in several lines is summed before it is compared."""
+    needed: Counter[UUID] = Counter()
+    for item, offer in zip(items, picked, strict=True):
+        if offer.track_inventory:
+            needed[offer.variant_id] += item.quantity
+    short = {
+        variant_id: left
+        for variant_id, quantity in needed.items()
+        if (left := available(levels.get(variant_id, ()))) < quantity
+    }
+    if short:
+        raise InsufficientStock(
+            errors=[
+                FieldError(
+                    f"/items/{at}/quantity", "insufficient_stock", f"{short[offer.variant_id]} of {offer.sku} are left"
+                )
+                for at, offer in enumerate(picked)
+                if offer.variant_id in short
+            ]
+        )
+
+
+def _lines(order_ids: Ids, now: datetime, picked: Sequence[Offer], quote: Quote) -> list[Line]:
+    ms = clock.to_ms(now)
+    return [
+        Line(
+            order_ids.new(ms),
+            offer.product_id,
+            offer.variant_id,
+            offer.sku,
+            offer.name,
+            offer.options,
+            line.quantity,
+            line.price,
+            line.subtotal,
+            line.discount,
+            line.tax,
+            line.total,
+        )
+        for offer, line in zip(picked, quote.lines, strict=True)
+    ]

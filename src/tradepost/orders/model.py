@@ -1,0 +1,188 @@
+"""Orders as values: what was asked for, what was promised, and why something was refused."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tradepost.core import clock, ids
+from tradepost.core.actors import Actor
+from tradepost.core.errors import Conflict, Invalid
+from tradepost.idempotency import Claim
+from tradepost.inventory import InsufficientStock
+from tradepost.pricing import Quote, QuotedLine, TaxLine
+
+__all__ = ["InsufficientStock"]
+
+MOST_ITEMS = 100
+
+
+class OrderStatus(StrEnum):
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    PROCESSING = "PROCESSING"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
+    CANCELLED = "CANCELLED"
+    REFUNDED = "REFUNDED"
+
+
+class PaymentStatus(StrEnum):
+    PENDING = "PENDING"
+    AUTHORIZED = "AUTHORIZED"
+    PAID = "PAID"
+    FAILED = "FAILED"
+    REFUNDED = "REFUNDED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+
+
+class FulfillmentStatus(StrEnum):
+    UNFULFILLED = "UNFULFILLED"
+    PARTIAL = "PARTIAL"
+    FULFILLED = "FULFILLED"
+
+
+class VariantNotAvailable(Invalid):
+    """It is not on sale here: unknown, unpublished, archived or of another store look the same."""
+
+    title = "A product is not available"
+
+
+class CurrencyNotSupported(Invalid):
+    """The store does not sell in this currency."""
+
+    title = "This currency is not offered"
+
+
+class TooManyItems(Invalid):
+    """An order has at most MOST_ITEMS lines."""
+
+    title = f"An order has at most {MOST_ITEMS} lines"
+
+
+class PriceChanged(Conflict):
+    """The total is not the one that the buyer was shown; the problem carries the new quote."""
+
+    title = "The total is not the one you expected"
+
+
+class Address(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Where to send a parcel or a bill, as it was when the order was placed."""
+
+    first_name: str
+    last_name: str
+    line1: str
+    city: str
+    country: str
+    company: str | None = None
+    line2: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    phone: str | None = None
+
+
+class ItemKey(StrEnum):
+    VARIANT = "variantId"
+    PRODUCT = "productId"
+    SKU = "sku"
+
+
+class Item(msgspec.Struct, frozen=True, gc=False):
+    """A wanted line: a variant by one of its three names, and how many."""
+
+    key: ItemKey
+    ref: UUID | str
+    quantity: int
+
+
+class PlaceOrder(msgspec.Struct, frozen=True):
+    """A checked wish to order. `keep` renders the answer that the idempotency key of `claim` keeps."""
+
+    actor: Actor
+    items: list[Item]
+    email: str | None = None
+    customer_id: UUID | None = None
+    currency: str | None = None
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
+    notes: str | None = None
+    expected_total: Decimal | None = None
+    claim: Claim | None = None
+    keep: "Callable[[Order], tuple[int, list[tuple[str, str]], bytes]] | None" = None
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """What was bought, with its name and price at that moment. Amounts in minor units."""
+
+    id: UUID
+    product_id: UUID
+    variant_id: UUID
+    sku: str
+    name: str
+    options: dict[str, str]
+    quantity: int
+    price: int
+    subtotal: int
+    discount_amount: int
+    tax_amount: int
+    total_amount: int
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An order. total = subtotal - discount + shipping + tax, where the prices do not contain the tax."""
+
+    id: UUID
+    order_number: str
+    status: OrderStatus
+    payment_status: PaymentStatus
+    fulfillment_status: FulfillmentStatus
+    customer_id: UUID | None
+    email: str
+    currency: str
+    tax_included: bool
+    subtotal: int
+    discount_amount: int
+    tax_amount: int
+    shipping_amount: int
+    total_amount: int
+    shipping_address: Address | None
+    billing_address: Address | None
+    notes: str | None
+    version: int
+    updated_at: datetime
+    lines: list[Line]
+    taxes: list[TaxLine]
+    token_hash: bytes | None = None
+    customer_name: str = ""
+    """Only for the search words of a new order."""
+
+    @property
+    def created_at(self) -> datetime:
+        return clock.from_ms(ids.milliseconds(self.id))
+
+    def as_quote(self) -> Quote:
+        """The stored amounts as the quote they came from, to be explained."""
+        lines = [
+            QuotedLine(
+                line.price, line.quantity, line.subtotal, line.discount_amount, line.tax_amount, line.total_amount
+            )
+            for line in self.lines
+        ]
+        return Quote(
+            self.currency,
+            self.tax_included,
+            lines,
+            self.taxes,
+            self.subtotal,
+            self.discount_amount,
+            self.tax_amount,
+            self.shipping_amount,
+            self.total_amount,
+        )
+
+
+Extra = dict[str, Any]

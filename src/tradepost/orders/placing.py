@@ -1,0 +1,143 @@
+"""Placing orders: the desk takes its turn, loads what a batch needs, decides, and writes it set-wise.
+
+docs/placing-orders.md explains it with a drawing.
+"""
+
+import base64
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain
+from uuid import UUID
+
+from tradepost import idempotency
+from tradepost.accounts import Customer
+from tradepost.accounts.store import FIND_CUSTOMERS
+from tradepost.catalog.offers import offers
+from tradepost.core.ids import Ids
+from tradepost.db import Database, Desk, Tx
+from tradepost.db.connections import Params, Statement
+from tradepost.events import publish_first
+from tradepost.idempotency.store import FIND_MANY
+from tradepost.inventory import levels_by_variant, locking, write_movements
+from tradepost.orders import store
+from tradepost.orders.deciding import Again, Decisions, Facts, Outcome, Placed, decide
+from tradepost.orders.events import OrderPlaced, Taken
+from tradepost.orders.model import Order, PlaceOrder
+from tradepost.orders.quoting import Shelf, wanted
+from tradepost.stores import Store
+from tradepost.stores.store import GET as GET_STORE
+
+__all__ = ["Again", "Desks", "Outcome", "Placed", "token_of"]
+
+
+def token_of(secret: bytes, order_id: UUID) -> str:
+    """The secret by which a guest sees his one order: 256 bits that only this installation can make again."""
+    mac = hmac.digest(secret, b"order-access\0" + order_id.bytes, "sha256")
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+class Desks:
+    """The placement desks of this process, one for each store."""
+
+    def __init__(self, db: Database, secret: bytes, *, batch: int = 128) -> None:
+        self._db = db
+        self._secret = secret
+        self._batch = batch
+        self._desks: dict[UUID, Desk[PlaceOrder, Outcome]] = {}
+
+    async def place(self, request: PlaceOrder) -> Outcome:
+        """Places an order with the next batch; answered after the commit.
+
+        Raises VariantNotAvailable, ReferenceNotFound, CurrencyNotSupported, AmountOutOfRange, InsufficientStock,
+        PriceChanged, IdempotencyKeyReused (nothing was written), and what `Desk.submit` raises.
+        """
+        store_id = request.actor.store_id
+        desk = self._desks.get(store_id)
+        if desk is None:
+            desk = Desk(self._db, _Placement(store_id, self._secret), limit=self._batch)
+            self._desks[store_id] = desk
+        return await desk.submit(request)
+
+    def token_of(self, order_id: UUID) -> str:
+        return token_of(self._secret, order_id)
+
+    async def close(self) -> None:
+        for desk in self._desks.values():
+            await desk.close()
+
+
+class _Placement:
+    """What the desk of one store does with a batch."""
+
+    def __init__(self, store_id: UUID, secret: bytes) -> None:
+        self._store_id = store_id
+        self._secret = secret
+        self._order_ids = Ids()
+
+    async def turn(self, tx: Tx) -> None:
+        await store.take_turn(tx, self._store_id)
+
+    async def write(self, tx: Tx, batch: Sequence[PlaceOrder]) -> Sequence[Outcome | Exception]:
+        facts = await self._load(tx, batch)
+        decisions = decide(batch, facts, order_ids=self._order_ids, token_of=lambda id_: token_of(self._secret, id_))
+        if decisions.orders:
+            await _write(tx, facts.store, facts.last_number, decisions)
+        return decisions.outcomes
+
+    async def settle(self, tx: Tx, answers: Sequence[Outcome | Exception]) -> bool:
+        """A batch is written whole or not at all, so one order of it tells."""
+        placed = next((answer.order.id for answer in answers if isinstance(answer, Placed)), None)
+        return placed is None or await store.exists(tx, self._store_id, placed)
+
+    async def _load(self, tx: Tx, batch: Sequence[PlaceOrder]) -> Facts:
+        """All facts in one round trip, and a second one for stock that was asked for by other names than its id."""
+        items = list(chain.from_iterable(request.items for request in batch))
+        named = sorted({item.ref for item in items if isinstance(item.ref, UUID)})
+        keys = [request.claim.key_hash for request in batch if request.claim]
+        customer_ids = [request.customer_id for request in batch if request.customer_id]
+        mine = {"store_id": self._store_id}
+        statements: list[tuple[Statement, Params]] = [
+            store.facts(self._store_id),
+            (GET_STORE, mine),
+            (FIND_MANY, mine | {"key_hashes": keys}),
+            wanted(self._store_id, items),
+            locking(self._store_id, named),
+        ]
+        if customer_ids:
+            statements.append((FIND_CUSTOMERS, mine | {"ids": customer_ids}))
+        (((last_number, now),), (shop,), kept, offered, stock, *people) = await tx.together(*statements)
+        shelf = Shelf(offers(offered))
+        levels = levels_by_variant(stock)
+        more = [variant_id for variant_id in shelf.variant_ids() if variant_id not in levels]
+        if more:
+            levels |= levels_by_variant(await tx.rows(*locking(self._store_id, sorted(more))))
+        return Facts(
+            store=Store(*shop),
+            now=_to_millisecond(now),
+            last_number=last_number,
+            kept=idempotency.answers(kept),
+            shelf=shelf,
+            levels=levels,
+            customers={row[0]: Customer(*row) for row in (people[0] if people else ())},
+        )
+
+
+def _to_millisecond(now: datetime) -> datetime:
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+async def _write(tx: Tx, shop: Store, last_number: int, decisions: Decisions) -> None:
+    orders = [order for _, order in decisions.orders]
+    await store.insert_many(tx, shop.id, orders, last_number=last_number)
+    await store.insert_lines(tx, shop.id, orders)
+    if decisions.movements:
+        await write_movements(tx, shop.id, decisions.movements)
+    await publish_first(tx, [(order.id, _fact(order), request.actor) for request, order in decisions.orders])
+    if decisions.answers:
+        await idempotency.insert_many(tx, shop.id, decisions.answers)
+
+
+def _fact(order: Order) -> OrderPlaced:
+    taken = [Taken(line.variant_id, line.quantity) for line in order.lines]
+    return OrderPlaced(order.order_number, order.customer_id, order.currency, order.total_amount, taken)

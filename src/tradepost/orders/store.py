@@ -1,0 +1,304 @@
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import sql
+
+from tradepost.core import texts
+from tradepost.core.errors import NotFound
+from tradepost.core.ids import first_of
+from tradepost.core.pages import Page
+from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
+from tradepost.db.composing import Window
+from tradepost.db.connections import Row, Statement
+from tradepost.orders.model import Address, FulfillmentStatus, Line, Order, OrderStatus, PaymentStatus
+from tradepost.pricing import TaxLine
+
+_TURN = 0x6F72_6465
+_FIRST_NUMBER = 1000
+_MOST_WORDS = 200
+_MOST_SEARCHED = 20
+
+
+async def take_turn(tx: Tx, store_id: UUID) -> None:
+    """Waits until no other desk places orders for this store; the turn ends with the transaction."""
+    await tx.run(
+        "select pg_advisory_xact_lock(%(kind)s, hashtext(%(store_id)s))", {"kind": _TURN, "store_id": str(store_id)}
+    )
+
+
+def facts(store_id: UUID) -> tuple[Statement, dict[str, Any]]:
+    """The statement for the last order number given and the time. It runs after the turn has come."""
+    return (
+        """
+        select coalesce((select value from order_counter where store_id = %(store_id)s), %(first)s), clock_timestamp()
+        """,
+        {"store_id": store_id, "first": _FIRST_NUMBER},
+    )
+
+
+async def exists(tx: Tx, store_id: UUID, order_id: UUID) -> bool:
+    return bool(
+        await tx.value(
+            "select exists (select from sales_order where store_id = %(store_id)s and id = %(id)s)",
+            {"store_id": store_id, "id": order_id},
+        )
+    )
+
+
+async def insert_many(tx: Tx, store_id: UUID, orders: Sequence[Order], *, last_number: int) -> None:
+    """The orders of a batch with the number of the last one. Whoever calls has the turn, so numbers have no gaps."""
+    await tx.run(
+        """
+        with counted as (
+          insert into order_counter (store_id, value)
+          values (%(store_id)s, %(last_number)s)
+          on conflict (store_id) do update set value = excluded.value
+        )
+        insert into sales_order (store_id, id, order_number, status, payment_status, fulfillment_status, customer_id,
+                                 email, currency, tax_included, subtotal, discount_amount, tax_amount, shipping_amount,
+                                 total_amount, shipping_address, billing_address, notes, token_hash, words, updated_at)
+        select %(store_id)s, id, order_number, status, payment_status, fulfillment_status, customer_id, email, currency,
+               tax_included, subtotal, discount_amount, tax_amount, shipping_amount, total_amount,
+               shipping_address::jsonb, billing_address::jsonb, notes, token_hash, words::tsvector, %(now)s
+        from unnest(%(ids)b::uuid[], %(numbers)b::text[], %(statuses)b::text[], %(payment)b::text[],
+                    %(fulfillment)b::text[], %(customer_ids)b::uuid[], %(emails)b::text[], %(currencies)b::text[],
+                    %(tax_included)b::bool[], %(subtotals)b::int8[], %(discounts)b::int8[], %(taxes)b::int8[],
+                    %(shipping)b::int8[], %(totals)b::int8[], %(shipping_addresses)b::text[],
+                    %(billing_addresses)b::text[], %(notes)b::text[], %(token_hashes)b::bytea[], %(words)b::text[])
+             as placed (id, order_number, status, payment_status, fulfillment_status, customer_id, email, currency,
+                        tax_included, subtotal, discount_amount, tax_amount, shipping_amount, total_amount,
+                        shipping_address, billing_address, notes, token_hash, words)
+        """,
+        {
+            "store_id": store_id,
+            "last_number": last_number,
+            "now": orders[0].updated_at,
+            "ids": [order.id for order in orders],
+            "numbers": [order.order_number for order in orders],
+            "statuses": [str(order.status) for order in orders],
+            "payment": [str(order.payment_status) for order in orders],
+            "fulfillment": [str(order.fulfillment_status) for order in orders],
+            "customer_ids": [order.customer_id for order in orders],
+            "emails": [order.email for order in orders],
+            "currencies": [order.currency for order in orders],
+            "tax_included": [order.tax_included for order in orders],
+            "subtotals": [order.subtotal for order in orders],
+            "discounts": [order.discount_amount for order in orders],
+            "taxes": [order.tax_amount for order in orders],
+            "shipping": [order.shipping_amount for order in orders],
+            "totals": [order.total_amount for order in orders],
+            "shipping_addresses": [_json(order.shipping_address) for order in orders],
+            "billing_addresses": [_json(order.billing_address) for order in orders],
+            "notes": [order.notes for order in orders],
+            "token_hashes": [order.token_hash for order in orders],
+            "words": [_words(order) for order in orders],
+        },
+    )
+
+
+async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order]) -> None:
+    """Lines and taxes of a batch, in one statement."""
+    lines = [(order.id, at, line) for order in orders for at, line in enumerate(order.lines)]
+    taxes = [(order.id, at, tax) for order in orders for at, tax in enumerate(order.taxes)]
+    await tx.run(
+        """
+        with taxed as (
+          insert into order_tax (store_id, order_id, position, name, rate_ppm, taxable_amount, amount)
+          select %(store_id)s, order_id, position, name, rate_ppm, taxable_amount, amount
+          from unnest(%(tax_orders)b::uuid[], %(tax_positions)b::int4[], %(tax_names)b::text[],
+                      %(tax_rates)b::int4[], %(taxable)b::int8[], %(tax_amounts)b::int8[])
+               as tax (order_id, position, name, rate_ppm, taxable_amount, amount)
+        )
+        insert into order_line (store_id, order_id, id, position, product_id, variant_id, sku, name, options, quantity,
+                                price, subtotal, discount_amount, tax_amount, total_amount)
+        select %(store_id)s, order_id, id, position, product_id, variant_id, sku, name, options::jsonb, quantity, price,
+               subtotal, discount_amount, tax_amount, total_amount
+        from unnest(%(orders)b::uuid[], %(ids)b::uuid[], %(positions)b::int4[], %(products)b::uuid[],
+                    %(variants)b::uuid[], %(skus)b::text[], %(names)b::text[], %(options)b::text[],
+                    %(quantities)b::int4[], %(prices)b::int8[], %(subtotals)b::int8[], %(discounts)b::int8[],
+                    %(taxes)b::int8[], %(totals)b::int8[])
+             as line (order_id, id, position, product_id, variant_id, sku, name, options, quantity, price, subtotal,
+                      discount_amount, tax_amount, total_amount)
+        """,
+        {
+            "store_id": store_id,
+            "tax_orders": [order_id for order_id, _, _ in taxes],
+            "tax_positions": [at for _, at, _ in taxes],
+            "tax_names": [tax.name for _, _, tax in taxes],
+            "tax_rates": [tax.rate_ppm for _, _, tax in taxes],
+            "taxable": [tax.taxable for _, _, tax in taxes],
+            "tax_amounts": [tax.amount for _, _, tax in taxes],
+            "orders": [order_id for order_id, _, _ in lines],
+            "ids": [line.id for _, _, line in lines],
+            "positions": [at for _, at, _ in lines],
+            "products": [line.product_id for _, _, line in lines],
+            "variants": [line.variant_id for _, _, line in lines],
+            "skus": [line.sku for _, _, line in lines],
+            "names": [line.name for _, _, line in lines],
+            "options": [msgspec.json.encode(line.options).decode() for _, _, line in lines],
+            "quantities": [line.quantity for _, _, line in lines],
+            "prices": [line.price for _, _, line in lines],
+            "subtotals": [line.subtotal for _, _, line in lines],
+            "discounts": [line.discount_amount for _, _, line in lines],
+            "taxes": [line.tax_amount for _, _, line in lines],
+            "totals": [line.total_amount for _, _, line in lines],
+        },
+    )
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def _words(order: Order) -> str:
+    """The search words of a new order as a tsvector literal: number, buyer, e-mail, products."""
+    address = order.shipping_address or order.billing_address
+    name = f"{address.first_name} {address.last_name}" if address else ""
+    bought = chain.from_iterable((line.name, line.sku) for line in order.lines)
+    said = " ".join((order.order_number, order.email, order.customer_name, name, *bought))
+    return " ".join(sorted(texts.words(said))[:_MOST_WORDS])
+
+
+class Visibility(msgspec.Struct, frozen=True):
+    """Which orders a caller may see: all of the store, those of a customer, or the one of a token."""
+
+    store_id: UUID
+    customer_id: UUID | None = None
+    token_hash: bytes | None = None
+
+    def filters(self) -> Filters:
+        filters = Filters("placed.store_id = %(store_id)s", store_id=self.store_id)
+        filters.add_if("placed.customer_id = %(visible_customer)s", visible_customer=self.customer_id)
+        filters.add_if("placed.token_hash = %(visible_token)s", visible_token=self.token_hash)
+        return filters
+
+
+class OrderFilter(msgspec.Struct, frozen=True):
+    """What a list of orders is narrowed to. Amounts in minor units; times as [from, to)."""
+
+    search: str | None = None
+    status: OrderStatus | None = None
+    payment_status: PaymentStatus | None = None
+    fulfillment_status: FulfillmentStatus | None = None
+    customer_id: UUID | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    min_total: int | None = None
+    max_total: int | None = None
+
+
+SORTS = {
+    "-createdAt": Sort("placed.id", descending=True),
+    "createdAt": Sort("placed.id"),
+    "-totalAmount": Sort("placed.id", by="placed.total_amount", descending=True),
+    "totalAmount": Sort("placed.id", by="placed.total_amount"),
+}
+
+_SELECT = """
+    select placed.id, placed.order_number, placed.status, placed.payment_status, placed.fulfillment_status,
+           placed.customer_id, placed.email, placed.currency, placed.tax_included, placed.subtotal,
+           placed.discount_amount, placed.tax_amount, placed.shipping_amount, placed.total_amount,
+           placed.shipping_address, placed.billing_address, placed.notes, placed.version, placed.updated_at,
+           (select coalesce(jsonb_agg(jsonb_build_array(line.id, line.product_id, line.variant_id, line.sku, line.name,
+                    line.options, line.quantity, line.price, line.subtotal, line.discount_amount, line.tax_amount,
+                    line.total_amount) order by line.position), '[]')
+            from order_line as line
+            where line.store_id = placed.store_id and line.order_id = placed.id),
+           (select coalesce(jsonb_agg(jsonb_build_array(tax.name, tax.rate_ppm, tax.taxable_amount, tax.amount)
+                    order by tax.position), '[]')
+            from order_tax as tax
+            where tax.store_id = placed.store_id and tax.order_id = placed.id)
+    from sales_order as placed
+"""
+
+
+async def page(db: Reader, visible: Visibility, wanted: OrderFilter, *, sort: Sort, window: Window) -> Page[Order]:
+    """A page of the orders that a caller may see; the filter narrows that, and never widens it."""
+    filters = visible.filters()
+    filters.add_if("placed.status = %(status)s", status=wanted.status)
+    filters.add_if("placed.payment_status = %(payment)s", payment=wanted.payment_status)
+    filters.add_if("placed.fulfillment_status = %(fulfillment)s", fulfillment=wanted.fulfillment_status)
+    filters.add_if("placed.customer_id = %(customer)s", customer=wanted.customer_id)
+    filters.add_if("placed.id >= %(created_from)s", created_from=_moment(wanted.created_from))
+    filters.add_if("placed.id < %(created_to)s", created_to=_moment(wanted.created_to))
+    filters.add_if("placed.total_amount >= %(min_total)s", min_total=wanted.min_total)
+    filters.add_if("placed.total_amount <= %(max_total)s", max_total=wanted.max_total)
+    filters.add_if("placed.words @@ %(words)s::tsquery", words=_search(wanted.search) if wanted.search else None)
+    by_total = sort.by is not None
+    return await fetch_page(
+        db,
+        select=_SELECT,
+        counted="from sales_order as placed",
+        filters=filters,
+        sort=sort,
+        window=window,
+        build=_order,
+        keys=lambda order: [order.total_amount, order.id] if by_total else [order.id],
+    )
+
+
+def _moment(moment: datetime | None) -> UUID | None:
+    """Ids carry the time of placement, so a range of time is a range of ids."""
+    return None if moment is None else first_of(max(0, int(moment.timestamp() * 1000)))
+
+
+def _search(text: str) -> str:
+    """A tsquery of which every word must begin a word of the order; a text without words finds nothing."""
+    wanted = texts.tokens(text)[:_MOST_SEARCHED]
+    return " & ".join(f"'{word}':*" for word in wanted) or "'~'"
+
+
+async def find(db: Reader, visible: Visibility, order_id: UUID) -> Order:
+    """One order with its lines and taxes, in one statement. NotFound where it is absent or somebody else's."""
+    filters = visible.filters()
+    filters.add("placed.id = %(id)s", id=order_id)
+    found = await db.rows(_one(filters), filters.params)
+    if not found:
+        raise NotFound
+    return _order(found[0])
+
+
+def _one(filters: Filters) -> Statement:
+    return sql.SQL("{} where {}").format(sql.SQL(_SELECT), filters.sql())
+
+
+def _order(row: Row) -> Order:
+    order_id, number, status, payment, fulfillment, customer_id, email, currency, tax_included, *rest = row
+    subtotal, discount, tax, shipping, total, shipping_address, billing_address, *last = rest
+    notes, version, updated_at, lines, taxes = last
+    return Order(
+        id=order_id,
+        order_number=number,
+        status=OrderStatus(status),
+        payment_status=PaymentStatus(payment),
+        fulfillment_status=FulfillmentStatus(fulfillment),
+        customer_id=customer_id,
+        email=email,
+        currency=currency,
+        tax_included=tax_included,
+        subtotal=subtotal,
+        discount_amount=discount,
+        tax_amount=tax,
+        shipping_amount=shipping,
+        total_amount=total,
+        shipping_address=_address(shipping_address),
+        billing_address=_address(billing_address),
+        notes=notes,
+        version=version,
+        updated_at=updated_at,
+        lines=[_line(fields) for fields in lines],
+        taxes=[TaxLine(*fields) for fields in taxes],
+    )
+
+
+def _address(value: dict[str, Any] | None) -> Address | None:
+    return None if value is None else msgspec.convert(value, Address)
+
+
+def _line(fields: Iterable[Any]) -> Line:
+    line_id, product_id, variant_id, *rest = fields
+    return Line(UUID(line_id), UUID(product_id), UUID(variant_id), *rest)

@@ -1,0 +1,61 @@
+"""The stores as this process knows them, at most a second old. What decides a price reads the row itself."""
+
+import time
+from uuid import UUID
+
+from tradepost.core.errors import NotFound
+from tradepost.db import Database
+from tradepost.http import Call
+from tradepost.stores.model import Store
+from tradepost.stores.store import all_stores
+
+_SECONDS = 1.0
+
+
+class NoStore(NotFound):
+    """This installation has no store yet, or none for this host."""
+
+    title = "There is no store here; run 'tradepost seed' or create one"
+
+
+class Stores:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._read_at = float("-inf")
+        self._by_id: dict[UUID, Store] = {}
+        self._by_host: dict[str, Store] = {}
+        self._default: Store | None = None
+
+    async def for_host(self, host: str) -> Store:
+        """The store with this host name, else the default one. Raises NoStore."""
+        await self._refresh()
+        store = self._by_host.get(host) or self._default
+        if store is None:
+            raise NoStore
+        return store
+
+    def by_id(self, store_id: UUID) -> Store:
+        """A store that a key or a host has named; NoStore in the second after it was made."""
+        store = self._by_id.get(store_id)
+        if store is None:
+            raise NoStore
+        return store
+
+    def owner_of(self, host: str) -> Store | None:
+        """The store whose own host name this is."""
+        return self._by_host.get(host)
+
+    async def _refresh(self) -> None:
+        if time.monotonic() - self._read_at < _SECONDS:
+            return
+        async with self._db.read() as db:
+            stores = await all_stores(db)
+        self._by_id = {store.id: store for store in stores}
+        self._by_host = {host: store for store in stores for host in store.hosts}
+        self._default = next((store for store in stores if store.is_default), None)
+        self._read_at = time.monotonic()
+
+
+def store_of(call: Call) -> Store:
+    """The store that a call was established for."""
+    return call.service(Stores).by_id(call.actor.store_id)
