@@ -44,7 +44,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Resident memory of the largest process of the server, once each of its workers has placed about so many orders."""
+    """Resident memory of the server's largest process, once each worker has placed about so many orders."""
 
     orders: int
     mib: float
@@ -73,7 +73,8 @@ class Results(msgspec.Struct):
 
     def best(self, *names: Name, clients: Sequence[int] = ()) -> Figure | None:
         """The figure with the highest rate, among certain numbers of clients where any are given."""
-        eligible = [found for found in self.figures if found.name in names and (not clients or found.clients in clients)]
+        named = [found for found in self.figures if found.name in names]
+        eligible = [found for found in named if not clients or found.clients in clients]
         return max(eligible, key=lambda found: found.per_second, default=None)
 
 

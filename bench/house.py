@@ -1,4 +1,4 @@
-"""One scratch folder, one embedded PostgreSQL with its safety on, and a database of the same 2,000 products for each subject."""
+"""One scratch folder, one embedded PostgreSQL with its safety on, a database of 2,000 products for each subject."""
 
 import shutil
 import tempfile
@@ -15,7 +15,6 @@ from tradepost.db.embedded import EmbeddedDatabase
 from tradepost.db.migrations import migrate
 
 SQL = Path(__file__).parent / "sql"
-PRODUCTS = 2000
 
 _TABLES = ("sales_order", "order_line", "order_tax", "stock_movement", "event", "idempotency_answer")
 
@@ -58,11 +57,6 @@ def open_house() -> Iterator[House]:
             database.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def orders_in(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        return _number(connection, "select count(*) from sales_order")
 
 
 def written_in(url: str) -> Written:

@@ -20,7 +20,7 @@ _RATE = re.compile(r"tps = ([\d.]+) \(without initial connection time\)")
 
 
 class Limit:
-    """`gapless` numbers come from a counter row, so that transactions queue behind one commit each; else from a sequence."""
+    """`gapless` numbers come from a counter row, so that a commit waits for the one before; others from a sequence."""
 
     def __init__(self, house: House) -> None:
         self.url = house.copy("bench_limit")

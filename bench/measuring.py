@@ -71,13 +71,12 @@ class Pace:
 
 
 def bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description:<32}"), BarColumn(), TimeRemainingColumn(elapsed_when_finished=True), transient=True
-    )
+    left = TimeRemainingColumn(elapsed_when_finished=True)
+    return Progress(TextColumn("{task.description:<40}"), BarColumn(), left, transient=True)
 
 
 def measure(house: House, plan: Plan, parts: Collection[str], pace: Pace) -> Results:
-    """Runs the parts one after the other, and the subjects of all rounds mixed, so that a slow minute hits them alike."""
+    """Each round runs all subjects in a new order, so that a slow minute does not always hit the same one."""
     results = Results()
     with ExitStack() as servers:
         subjects, databases, server = _prepare(house, plan, parts, servers)

@@ -1,6 +1,7 @@
 """The usual way to compare with: FastAPI with SQLAlchemy's ORM, in a virtual environment of its own."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from bench.house import House
 from bench.load import Target
-from bench.serving import free_port, serving
+from bench.serving import WORKERS, free_port, serving
 
 CLIENTS = (16, 64)
 
@@ -46,13 +48,18 @@ def copy_database(house: House) -> str:
 @contextmanager
 def serve(house: House, url: str) -> Iterator[Target]:
     """Two processes, as many as Tradepost gets."""
-    info = psycopg.conninfo.conninfo_to_dict(url)
-    sqlalchemy_url = f"postgresql+psycopg://{info['user']}@/{info['dbname']}?host={info['host']}"
     port = free_port()
     command = [
-        *(str(_VENV / "bin/uvicorn"), "app:app", "--app-dir", str(_HERE), "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", "2", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+        *(str(_VENV / "bin/uvicorn"), "orm_reference.app:app", "--app-dir", str(_HERE.parent)),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", str(WORKERS)),
+        *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
     ]
-    environment = {"ORM_REFERENCE_DATABASE_URL": sqlalchemy_url}
-    with serving(command, port=port, environment=environment, log=house.folder / "orm_reference.log"):
+    environment = os.environ | {"ORM_REFERENCE_DATABASE_URL": _in_its_form(url)}
+    with serving(command, port, environment, house.folder / "orm_reference.log"):
         yield Target(port)
+
+
+def _in_its_form(url: str) -> str:
+    """SQLAlchemy takes a socket's folder only as a query."""
+    known = conninfo_to_dict(url)
+    return f"postgresql+psycopg://{known['user']}@/{known['dbname']}?host={known['host']}"

@@ -41,12 +41,76 @@ class Tradepost:
 def tradepost(house: House) -> Iterator[Tradepost]:
     """Tradepost with two API workers on the database of the house, and a key that may do everything."""
     port = free_port()
-    environment = {"TRADEPOST_PORT": str(port), "TRADEPOST_WORKERS": str(WORKERS), "TRADEPOST_DATABASE_URL": house.url}
-    key = _tradepost(environment, "keys", "create", "--name", "bench", "--scope", "*").stdout.strip()
-    with _serving(port, environment, house.folder / "tradepost.log") as process_id:
+    environment = _environment(port=port, workers=WORKERS, database_url=house.url)
+    key = _new_key(environment)
+    with serving([_TRADEPOST, "serve"], port, environment, house.folder / "tradepost.log") as process_id:
         yield Tradepost(Target(port, key), process_id)
 
 
 def verify(house: House) -> bool:
     """Whether all that was written agrees with itself, by Tradepost's own judgement."""
-    return _tradepost({"TRADEPOST_DATABASE_URL": house.url}, "verify", refusal_is_fine=True).returncode == 0
+    environment = _environment(database_url=house.url)
+    return subprocess.run([_TRADEPOST, "verify"], env=environment, capture_output=True, check=False).returncode == 0
+
+
+def seconds_to_ready(folder: Path) -> float:
+    """From starting `tradepost serve` on a data folder to its first 200; it is stopped again."""
+    port = free_port()
+    started = time.monotonic()
+    with serving([_TRADEPOST, "serve"], port, _environment(port=port, data_dir=folder), folder.with_suffix(".log")):
+        return time.monotonic() - started
+
+
+@contextmanager
+def serving(command: Sequence[str], port: int, environment: Mapping[str, str], log: Path) -> Iterator[int]:
+    """Runs a server for the block, from its first 200 on /health/ready on; its process id."""
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            _wait_until_ready(server, port, log)
+            yield server.pid
+        finally:
+            _stop(server)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _environment(**settings: object) -> dict[str, str]:
+    """Only these settings: none that the caller's own environment may hold."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("TRADEPOST_")}
+    return others | {f"TRADEPOST_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def _new_key(environment: Mapping[str, str]) -> str:
+    command = [_TRADEPOST, "keys", "create", "--name", "bench", "--scope", "*"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        msg = f"No API key was made:\n{done.stderr}"
+        raise RuntimeError(msg)
+    return done.stdout.strip()
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with suppress(URLError, OSError), urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5):
+            return
+        time.sleep(0.01)
+    msg = f"The server did not become ready:\n{log.read_text(errors='replace')[-2000:]}"
+    raise RuntimeError(msg)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """The leader is asked, so that it ends its workers in order; what is left of its group then is killed."""
+    server.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(_STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()

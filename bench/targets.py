@@ -4,7 +4,7 @@ import msgspec
 
 from bench.figures import Figure, Name, Results
 
-_LIMIT = (Name.LIMIT_COUNTER, Name.LIMIT_SEQUENCE)
+LIMIT = (Name.LIMIT_COUNTER, Name.LIMIT_SEQUENCE)
 _BESIDE_LIMIT = {16: 0.7, 64: 1.2, 256: 1.6}
 _BESIDE_ORM = (16, 64)
 _FLAT = 1.05
@@ -27,16 +27,16 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    limit = results.best(*_LIMIT)
+    limit = results.best(*LIMIT)
     return [
         *(
-            at_least(f"orders/s, {clients} clients ÷ database limit", _rates(results.at(Name.ORDERS, clients), limit), target)
+            at_least(f"orders/s, {clients} clients ÷ limit", _rates(results.at(Name.ORDERS, clients), limit), target)
             for clients, target in _BESIDE_LIMIT.items()
         ),
-        at_least("orders/s ÷ FastAPI with SQLAlchemy's ORM", _beside_orm(results), 10),
-        at_most("latency of one client ÷ pgbench's", _latencies(results), 3),
+        at_least("orders/s ÷ FastAPI with the ORM", _beside_orm(results), 10),
+        at_most("latency, one client ÷ pgbench's", _latencies(results), 3),
         at_least(
-            "flash sale of one variant ÷ orders/s, 64 clients",
+            "flash sale ÷ orders/s, 64 clients",
             _rates(results.at(Name.FLASH, 64), results.at(Name.ORDERS, 64)),
             0.8,
         ),
@@ -74,7 +74,7 @@ def _beside_orm(results: Results) -> float | None:
 def _latencies(results: Results) -> float | None:
     """Medians; pgbench's is the lower one of its two ways to a number."""
     ours = results.at(Name.ORDERS, 1)
-    theirs = [found.p50_ms for name in _LIMIT if (found := results.at(name, 1))]
+    theirs = [found.p50_ms for name in LIMIT if (found := results.at(name, 1))]
     return ours.p50_ms / min(theirs) if ours and theirs else None
 
 
@@ -82,6 +82,6 @@ def _of_memory(results: Results) -> list[Verdict]:
     first, last = (results.memory[0], results.memory[-1]) if len(results.memory) > 1 else (None, None)
     grown = last.mib / first.mib if first and last else None
     return [
-        at_most("memory of an API worker after 10,000 orders", first.mib if first else None, 120, "MiB"),
-        at_most("the same after 30,000 ÷ after 10,000 (flat)", grown, _FLAT),
+        at_most("memory of a worker, 10,000 orders", first.mib if first else None, 120, "MiB"),
+        at_most("memory, 30,000 ÷ 10,000 orders", grown, _FLAT),
     ]

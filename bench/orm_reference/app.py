@@ -5,6 +5,7 @@ It is spared what Tradepost does besides: it looks up no API key, and its order 
 
 import hashlib
 import os
+import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import joinedload
 
-from model import (
+from .model import (
     NUMBERS,
     Event,
     IdempotencyAnswer,
@@ -181,9 +182,7 @@ def _order(body: OrderIn, variants: Sequence[Variant], wanted: dict[uuid.UUID, i
         words=func.array_to_tsvector(_words(number, body, lines)),
         updated_at=datetime.now(UTC),
         lines=lines,
-        taxes=[
-            OrderTax(store_id=STORE, position=0, name="VAT", rate_ppm=TAX_PPM, taxable_amount=subtotal, amount=tax)
-        ],
+        taxes=[OrderTax(store_id=STORE, position=0, name="VAT", rate_ppm=TAX_PPM, taxable_amount=subtotal, amount=tax)],
     )
 
 
@@ -265,8 +264,4 @@ def _kept(key_hash: bytes, body: OrderIn, order: SalesOrder, answer: bytes) -> I
 def _new_id() -> uuid.UUID:
     """A UUIDv7, as in Tradepost: new rows go to the end of their indexes."""
     ms = time.time_ns() // 1_000_000
-    return uuid.UUID(int=(ms << 80) | (7 << 76) | (2 << 62) | (uuid.uuid4().int & ((1 << 62) - 1)) | (_random12() << 64))
-
-
-def _random12() -> int:
-    return int.from_bytes(os.urandom(2)) & 0xFFF
+    return uuid.UUID(int=(ms << 80) | (7 << 76) | (secrets.randbits(12) << 64) | (2 << 62) | secrets.randbits(62))

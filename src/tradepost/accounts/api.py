@@ -17,11 +17,11 @@ from tradepost.http.call import etag
 routes = Routes("Accounts", "Customers, and the keys of staff and programs.")
 
 Email = Annotated[
-    str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", examples=["ada@example.com"])
+    str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$(?!\n)", examples=["ada@example.com"])
 ]
 """An address that mail can be sent to (RFC 5321 limits its length); whether somebody reads it, a mail finds out."""
 
-Scope = Annotated[str, Meta(pattern=r"^(\*|[a-z]+:[a-z]+)$", max_length=50)]
+Scope = Annotated[str, Meta(pattern=r"^(\*|[a-z]+:[a-z]+)$(?!\n)", max_length=50)]
 
 
 class CustomerIn(In):

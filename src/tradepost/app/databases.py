@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tradepost.app.settings import Settings
 from tradepost.db.checks import check_server
@@ -17,7 +18,7 @@ def attached(settings: Settings) -> Iterator[tuple[str, EmbeddedDatabase | None]
 
     Raises DatabaseUnfit, EmbeddedDatabaseFailed; psycopg.OperationalError where a given server does not answer.
     """
-    embedded = None if settings.database_url else EmbeddedDatabase(settings.data_dir)
+    embedded = None if settings.database_url else EmbeddedDatabase(Path(settings.data_dir))
     try:
         url = settings.database_url or (embedded.url if embedded else "")
         check_server(url, unsafe_for_tests=settings.unsafe_database)

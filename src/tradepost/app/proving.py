@@ -111,7 +111,7 @@ def _server(folder: Path) -> Iterator[Shop]:
         "TRADEPOST_PORT": str(port),
         "TRADEPOST_LOG_LEVEL": "error",
     }
-    program = [sys.executable, "-m", "tradepost"]
+    program = [sys.executable, "-m", "tradepost.app"]
     subprocess.run(  # noqa: S603 - our own program
         [*program, "seed", "--products=1", "--customers=0", "--orders=0"],
         env=environment,

@@ -21,7 +21,7 @@ class SettingsInvalid(Invalid):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database_url: str | None = None
     """A PostgreSQL 15 or newer; without one, an embedded server is used."""
-    data_dir: Path = Path(".tradepost")
+    data_dir: str = ".tradepost"
     """Where the embedded database keeps its data."""
     host: str = "127.0.0.1"
     """The address to listen on."""

@@ -5,10 +5,12 @@ The number of decimal digits of a currency is the one of ISO 4217, list one (mos
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Self
 
 import msgspec
+
+from tradepost.core.errors import invalid
 
 LIMIT = 10**15
 """No amount reaches this many minor units: sums stay exact in a bigint and in a JavaScript number."""
@@ -18,6 +20,7 @@ _DIGITS: dict[str, int] = {
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
     **dict.fromkeys("CLF UYW".split(), 4),
 }
+_EXACT = Context(prec=60)
 _CODE = re.compile(r"[A-Z]{3}")
 
 
@@ -47,12 +50,24 @@ def parse(amount: Decimal, currency: str) -> int:
         raise AmountError("not_a_number", "must be a finite number")
     if amount.adjusted() > len(str(LIMIT)):
         raise AmountError("amount_out_of_range", "is too large")
-    minor = amount.scaleb(digits(currency))
-    if minor != minor.to_integral_value():
+    sign, written, exponent = amount.normalize(_EXACT).as_tuple()
+    if len(amount.as_tuple().digits) > _EXACT.prec or -int(exponent) > digits(currency):
         raise AmountError("too_many_digits", f"{currency} has {digits(currency)} decimal digits")
+    minor = Decimal((sign, written, int(exponent) + digits(currency)))
     if abs(minor) >= LIMIT:
         raise AmountError("amount_out_of_range", "is too large")
     return int(minor)
+
+
+def parse_field(amount: Decimal, currency: str, *, pointer: str) -> int:
+    """The same for a field that is not negative; ValidationFailed with the pointer."""
+    try:
+        minor = parse(amount, currency)
+    except AmountError as error:
+        raise invalid(pointer, error.code, str(error)) from None
+    if minor < 0:
+        raise invalid(pointer, "out_of_range", "must not be negative")
+    return minor
 
 
 def text(minor: int, currency: str) -> str:

@@ -87,7 +87,7 @@ async def fetch_page(
     rows_statement = sql.SQL("{} {} order by {} limit %(limit)s offset %(offset)s").format(
         sql.SQL(select), page_where, sort.columns()
     )
-    count_statement = sql.SQL("select count(*) from (select 1 {} {} limit %(cap)s) as some").format(
+    count_statement = sql.SQL("select count(*) from (select 1 {} {} limit %(cap)s) as counted").format(
         sql.SQL(counted), where
     )
     rows, counted_rows = await db.together((rows_statement, params), (count_statement, params))

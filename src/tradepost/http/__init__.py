@@ -1,13 +1,14 @@
 """What routes need: strict input, one error format, keyed writes, request ids, and a document that says it all."""
 
 from tradepost.http.answers import Answer
-from tradepost.http.bodies import In, Limit, Moment, Out, Text
+from tradepost.http.bodies import Amount, In, Limit, Moment, Out, Text
 from tradepost.http.call import Call
 from tradepost.http.paging import PageOut, PageQuery, page_out, window
 from tradepost.http.problems import Problem
 from tradepost.http.routes import Routes
 
 __all__ = [
+    "Amount",
     "Answer",
     "Call",
     "In",

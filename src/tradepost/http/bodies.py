@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, overload
 from urllib.parse import parse_qsl
@@ -36,9 +37,33 @@ Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 Moment = Annotated[
     str,
-    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$", examples=["2026-11-01T00:00:00Z"]),
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$(?!\n)",
+        examples=["2026-11-01T00:00:00Z"],
+    ),
 ]
 """An RFC 3339 time with its zone."""
+
+
+class Amount(Decimal):
+    """An amount of money as written: a JSON string or number of plain digits, read exactly, never through a float."""
+
+
+_AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+
+
+def _read_amount(kind: type, written: Any) -> Amount:  # noqa: ANN401 - any JSON value
+    if kind is not Amount:
+        msg = f"{kind} is not a type of the wire"
+        raise NotImplementedError(msg)
+    if isinstance(written, str) and not _AMOUNT.fullmatch(written):
+        msg = "Expected an amount such as `19.99`"
+        raise ValueError(msg)
+    if isinstance(written, bool) or not isinstance(written, str | int | Decimal):
+        msg = f"Expected an amount, got `{type(written).__name__}`"
+        raise TypeError(msg)
+    return Amount(written)
+
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -78,7 +103,7 @@ def check_content(content_type: bytes, content_encoding: bytes | None) -> None:
 
 @lru_cache(256)
 def _decoder(kind: type[Body]) -> msgspec.json.Decoder[Body]:
-    return msgspec.json.Decoder(kind)
+    return msgspec.json.Decoder(kind, dec_hook=_read_amount, float_hook=Decimal)
 
 
 def decode(raw: bytes, kind: type[Body]) -> Body:
@@ -118,7 +143,7 @@ def decode_query(query_string: bytes, kind: type[Body]) -> Body:
             raise invalid(f"?{name[:50]}", "invalid_character", "has a control character")
         fields[name] = value
     try:
-        return msgspec.convert(fields, kind, strict=False)
+        return msgspec.convert(fields, kind, strict=False, dec_hook=_read_amount)
     except msgspec.ValidationError as error:
         raise refusal(error, "?") from None
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tradepost.core.errors import Forbidden, NotFound, ShopError, Unauthenticated, Unavailable, ValidationFailed
+from tradepost.http.bodies import Amount
 from tradepost.http.problems import (
     BodyTooLarge,
     EncodingNotSupported,
@@ -35,35 +36,35 @@ def document(
 ) -> Document:
     """The whole document. Each operation shows its permission as `x-permission`, or that it is public."""
     types = [kind for operation in operations for kind in (operation.body, operation.query, operation.answer) if kind]
-    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    schemas, components = msgspec.json.schema_components(
+        [*types, Problem], ref_template=_REF, schema_hook=_amount_schema
+    )
     by_type = dict(zip([str(kind) for kind in (*types, Problem)], schemas, strict=True))
     paths: defaultdict[str, Document] = defaultdict(dict)
     for operation in operations:
         paths[operation.path][operation.method.lower()] = _operation(
             operation, rights[operation.name], by_type, components
         )
-    return _with_exact_amounts(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": "Tradepost",
-                "version": version,
-                "description": "Headless commerce and order management. Errors are RFC 9457 problem details.",
-                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tradepost",
+            "version": version,
+            "description": "Headless commerce and order management. Errors are RFC 9457 problem details.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": description} for name, description in tags],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "securitySchemes": {
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "orderToken": {"type": "apiKey", "in": "header", "name": "X-Order-Token"},
             },
-            "servers": [{"url": "/"}],
-            "tags": [{"name": name, "description": description} for name, description in tags],
-            "paths": dict(sorted(paths.items())),
-            "components": {
-                "schemas": dict(sorted(components.items())),
-                "securitySchemes": {
-                    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-                    "bearer": {"type": "http", "scheme": "bearer"},
-                    "orderToken": {"type": "apiKey", "in": "header", "name": "X-Order-Token"},
-                },
-            },
-        }
-    )
+        },
+    }
 
 
 def _operation(operation: Operation, permission: str, by_type: Document, components: Document) -> Document:
@@ -162,13 +163,7 @@ def _problem(status: int, problems: Sequence[type[ShopError]]) -> Document:
     return shown
 
 
-def _with_exact_amounts(node: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Amounts may be written as strings or as numbers; both are read exactly."""
-    if isinstance(node, dict):
-        if node.get("format") == "decimal":
-            rest = {name: value for name, value in node.items() if name not in ("type", "format")}
-            return {"type": ["string", "number"], "pattern": r"^-?\d{1,15}(\.\d{1,4})?$", "examples": ["19.99"], **rest}
-        return {name: _with_exact_amounts(value) for name, value in node.items()}
-    if isinstance(node, list):
-        return [_with_exact_amounts(value) for value in node]
-    return node
+def _amount_schema(kind: type) -> Document:
+    if kind is not Amount:
+        raise NotImplementedError
+    return {"type": ["string", "number"], "pattern": r"^-?\d{1,15}(\.\d{1,4})?$", "examples": ["19.99"]}

@@ -161,9 +161,8 @@ def _handler(operation: Operation, gate: Gate) -> HTTPRouteHandler:
             return answer_of(error, instance=scope["path"], request_id=scope["request_id"])
 
     path = operation.path.replace("}", ":str}")
-    return HTTPRouteHandler(path, http_method=[operation.method], status_code=operation.status, name=operation.name)(
-        handle
-    )
+    # The answer carries its own status; the framework only must not think that there is no body.
+    return HTTPRouteHandler(path, http_method=[operation.method], status_code=200, name=operation.name)(handle)
 
 
 async def _handle(operation: Operation, gate: Gate, permission: str, scope: Any, receive: Any) -> Answer:  # noqa: ANN401
@@ -193,7 +192,7 @@ def _claim(operation: Operation, call: Call, gate: Gate, body: msgspec.Struct | 
     key = raw.decode("latin-1")
     if not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and " " not in key):
         raise IdempotencyKeyInvalid
-    said = msgspec.json.encode(body) if body is not None else _BODILESS
+    said = msgspec.json.encode(body, enc_hook=str) if body is not None else _BODILESS
     return idempotency.claim(
         store_id=call.actor.store_id,
         caller=call.actor.caller,

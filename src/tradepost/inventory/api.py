@@ -55,7 +55,7 @@ async def adjust_stock(call: Call, tx: Tx, body: AdjustmentIn) -> Answer:
     """
     if body.quantity == 0:
         raise invalid("/quantity", "out_of_range", "is zero")
-    product = await catalog.find(tx, call.actor.store_id, call.param("ref"))
+    product = await catalog.get(tx, call.actor.store_id, call.param("ref"))
     variant_id = _variant(product, body.variant_id)
     levels = await adjust(
         tx,

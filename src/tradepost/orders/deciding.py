@@ -177,10 +177,7 @@ def _customer(request: PlaceOrder, facts: Facts) -> Customer | None:
 def _check_expected(request: PlaceOrder, quote: Quote) -> None:
     if request.expected_total is None:
         return
-    try:
-        expected = money.parse(request.expected_total, quote.currency)
-    except money.AmountError as error:
-        raise invalid("/expectedTotal", error.code, str(error)) from None
+    expected = money.parse_field(request.expected_total, quote.currency, pointer="/expectedTotal")
     if expected != quote.total:
         total = money.text(quote.total, quote.currency)
         raise PriceChanged(

@@ -1,0 +1,191 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from tradepost.catalog import actions, store
+from tradepost.catalog.actions import OpeningStock
+from tradepost.catalog.model import (
+    ActiveVariantRequired,
+    Product,
+    SkuTaken,
+    SlugTaken,
+    Status,
+    TooManyVariants,
+    VariantRequired,
+    openings,
+    sees_all,
+)
+from tradepost.catalog.shown import (
+    FeaturedOut,
+    ProductOut,
+    VariantOut,
+    public_product,
+    staff_product,
+    staff_variant,
+)
+from tradepost.catalog.written import (
+    FeaturedQuery,
+    ProductIn,
+    ProductPatch,
+    ProductsQuery,
+    VariantIn,
+    VariantPatch,
+    changes_of,
+    draft_of,
+    filter_of,
+    new_variant_of,
+    variant_changes_of,
+)
+from tradepost.core.errors import NotFound, Stale
+from tradepost.core.states import InvalidTransition
+from tradepost.db import Tx
+from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
+from tradepost.http.call import etag
+from tradepost.stores import store_of
+
+routes = Routes("Products", "What is sold: products and their variants.")
+
+# Other callers get other answers at the same address, which a shared cache has to know.
+_FOR_EVERYBODY = [("cache-control", "public, max-age=5"), ("vary", "Authorization, Cookie, X-API-Key")]
+
+
+@routes.get("/products", query=ProductsQuery, answer=PageOut[ProductOut])
+async def list_products(call: Call, query: ProductsQuery) -> Answer:
+    """List products, newest first unless `sort` says otherwise; those on sale, and for staff the others too."""
+    visible = None if sees_all(call.actor) else Status.ACTIVE
+    wanted = filter_of(query, visible=visible, currency=store_of(call).currency)
+    async with call.db.read() as db:
+        page = await store.page(
+            db, call.actor.store_id, wanted, sort=store.SORTS[query.sort], window=window(call, query)
+        )
+    return _answer(call, page_out(call, query, page, lambda product: _shown(call, product)))
+
+
+@routes.get("/products/featured", query=FeaturedQuery, answer=FeaturedOut)
+async def featured_products(call: Call, query: FeaturedQuery) -> Answer:
+    """What the shop puts in its window: featured products on sale, newest first."""
+    async with call.db.read() as db:
+        products = await store.featured(db, call.actor.store_id, limit=query.limit)
+    return _answer(call, FeaturedOut([_shown(call, product) for product in products]))
+
+
+@routes.get("/products/{ref}", answer=ProductOut, problems=[NotFound])
+async def read_product(call: Call) -> Answer:
+    """Read one product by id or slug. One that is not on sale is there for staff only."""
+    statuses = tuple(Status) if sees_all(call.actor) else (Status.ACTIVE,)
+    async with call.db.read() as db:
+        product = await store.get(db, call.actor.store_id, call.param("ref"), statuses=statuses)
+    return _answer(call, _shown(call, product), etag(product.version))
+
+
+@routes.write(
+    "POST",
+    "/products",
+    body=ProductIn,
+    answer=ProductOut,
+    status=201,
+    problems=[SlugTaken, SkuTaken, VariantRequired],
+    example={"name": "Linen shirt", "price": "49.90", "sku": "SHIRT", "inventoryQuantity": 12, "status": "ACTIVE"},
+)
+async def create_product(call: Call, tx: Tx, body: ProductIn) -> Answer:
+    """Create a product, simple or with variants, with its opening stock.
+
+    Without a slug or a SKU it gets one that is made of its name.
+    """
+    draft = draft_of(body, store_of(call).currency)
+    created = await actions.create(tx, draft, actor=call.actor)
+    await _open_stock(call, tx, openings(draft.variants, created.variants))
+    product = await store.get(tx, call.actor.store_id, created.id)
+    location = ("location", f"/api/v1/products/{product.id}")
+    return call.json(_shown(call, product), status=201, headers=[location, etag(product.version)])
+
+
+@routes.write(
+    "PATCH",
+    "/products/{ref}",
+    body=ProductPatch,
+    answer=ProductOut,
+    problems=[NotFound, Stale, InvalidTransition, SlugTaken, SkuTaken, VariantRequired],
+    example={"price": "44.90", "isFeatured": True},
+)
+async def change_product(call: Call, tx: Tx, body: ProductPatch) -> Answer:
+    """Change some fields of a product; If-Match makes sure that it is still what you read.
+
+    Price, SKU and the like of a product with several variants are changed variant by variant.
+    """
+    changes = changes_of(body, store_of(call).currency)
+    expected = call.expected_version()
+    product = await actions.change(tx, call.param("ref"), changes, actor=call.actor, expected_version=expected)
+    if body.track_inventory is True:
+        await _open_stock(call, tx, [(variant.id, 0) for variant in product.variants])
+    return call.json(_shown(call, product), headers=[etag(product.version)])
+
+
+@routes.write("DELETE", "/products/{ref}", status=204, problems=[NotFound, Stale])
+async def archive_product(call: Call, tx: Tx) -> Answer:
+    """Take a product off sale by archiving it. Nothing is deleted: orders go on naming it."""
+    await actions.archive(tx, call.param("ref"), actor=call.actor, expected_version=call.expected_version())
+    return Answer(204)
+
+
+@routes.write(
+    "POST",
+    "/products/{ref}/variants",
+    body=VariantIn,
+    answer=VariantOut,
+    status=201,
+    problems=[NotFound, Stale, SkuTaken, TooManyVariants],
+    example={"name": "Large", "options": {"size": "L"}, "price": "52.90", "inventoryQuantity": 4},
+)
+async def add_variant(call: Call, tx: Tx, body: VariantIn) -> Answer:
+    """Add a variant to a product, with its opening stock. The ETag is the product's."""
+    draft = new_variant_of(body, store_of(call).currency)
+    expected = call.expected_version()
+    product, variant = await actions.add_variant(
+        tx, call.param("ref"), draft, actor=call.actor, expected_version=expected
+    )
+    await _open_stock(call, tx, openings([draft], [variant]))
+    product = await store.get(tx, call.actor.store_id, product.id)
+    return _variant_answer(call, product, variant.id, status=201)
+
+
+@routes.write(
+    "PATCH",
+    "/products/{ref}/variants/{variant_id}",
+    body=VariantPatch,
+    answer=VariantOut,
+    problems=[NotFound, Stale, SkuTaken, ActiveVariantRequired],
+    example={"price": "47.90", "isActive": True},
+)
+async def change_variant(call: Call, tx: Tx, body: VariantPatch) -> Answer:
+    """Change some fields of a variant. The ETag, and what If-Match asks for, is the product's."""
+    changes = variant_changes_of(body, store_of(call).currency)
+    variant_id, expected = call.id("variant_id"), call.expected_version()
+    product = await actions.change_variant(
+        tx, call.param("ref"), variant_id, changes, actor=call.actor, expected_version=expected
+    )
+    if body.track_inventory is True:
+        await _open_stock(call, tx, [(variant_id, 0)])
+    return _variant_answer(call, product, variant_id)
+
+
+async def _open_stock(call: Call, tx: Tx, items: Sequence[tuple[UUID, int]]) -> None:
+    if items:
+        await call.service(OpeningStock).open(tx, items, call.actor)
+
+
+def _variant_answer(call: Call, product: Product, variant_id: UUID, *, status: int = 200) -> Answer:
+    currency = store_of(call).currency
+    (shown,) = [staff_variant(variant, currency) for variant in product.variants if variant.id == variant_id]
+    return call.json(shown, status=status, headers=[etag(product.version)])
+
+
+def _shown(call: Call, product: Product) -> ProductOut:
+    show = staff_product if sees_all(call.actor) else public_product
+    return show(product, store_of(call).currency)
+
+
+def _answer(call: Call, value: object, *headers: tuple[str, str]) -> Answer:
+    """For everybody's caches for a moment, unless staff asks, who see more."""
+    if sees_all(call.actor):
+        return call.json(value, headers=list(headers))
+    return Answer.json(value, headers=[*_FOR_EVERYBODY, *headers])

@@ -1,0 +1,199 @@
+from collections.abc import Sequence
+from typing import LiteralString
+from uuid import UUID
+
+import msgspec
+
+from tradepost.catalog.model import Product, Status, Variant, reference
+from tradepost.core.errors import NotFound
+from tradepost.core.pages import Page
+from tradepost.db import Filters, Reader, Sort, fetch_page
+from tradepost.db.composing import Window
+from tradepost.db.connections import Row
+
+ALL = tuple(Status)
+_VARIANTS = msgspec.json.Decoder(tuple[Variant, ...])
+
+# stock_level is inventory's: it is read here, so that a product takes one statement, and never written.
+_COLUMNS: LiteralString = """
+    select product.id, product.slug, product.name, product.description, product.short_description, product.status,
+           product.is_featured, product.seo_title, product.seo_description, product.version, product.created_at,
+           product.updated_at,
+           (select json_agg(json_build_object(
+                     'id', variant.id,
+                     'position', variant.position,
+                     'sku', variant.sku,
+                     'name', variant.name,
+                     'options', variant.options,
+                     'price', variant.price,
+                     'comparePrice', variant.compare_price,
+                     'costPrice', variant.cost_price,
+                     'trackInventory', variant.track_inventory,
+                     'lowStockThreshold', variant.low_stock_threshold,
+                     'weight', variant.weight,
+                     'dimensions', variant.dimensions,
+                     'isActive', variant.is_active,
+                     'available', (select coalesce(sum(level.on_hand - level.reserved), 0)
+                                   from stock_level as level
+                                   where level.store_id = variant.store_id
+                                     and level.variant_id = variant.id)
+                   ) order by variant.position)::text
+            from product_variant as variant
+            where variant.store_id = product.store_id
+              and variant.product_id = product.id)
+"""
+_FROM: LiteralString = """
+    from product
+"""
+# Joined to its cheapest active variant, in the order of the index on price: a page by price reads a page's rows.
+_FROM_CHEAPEST: LiteralString = """
+    from product
+    join product_variant as cheapest on cheapest.store_id = product.store_id
+                                    and cheapest.product_id = product.id
+                                    and cheapest.is_active
+                                    and not exists (
+      select
+      from product_variant as other
+      where other.store_id = cheapest.store_id
+        and other.product_id = cheapest.product_id
+        and other.is_active
+        and (other.price, other.position) < (cheapest.price, cheapest.position)
+    )
+"""
+_IN_STOCK: LiteralString = """
+    exists (
+      select
+      from product_variant as variant
+      where variant.store_id = product.store_id
+        and variant.product_id = product.id
+        and variant.is_active
+        and (not variant.track_inventory or 0 < (
+          select sum(level.on_hand - level.reserved)
+          from stock_level as level
+          where level.store_id = variant.store_id
+            and level.variant_id = variant.id
+        ))
+    )
+"""
+_BY_ID: LiteralString = """
+    where product.store_id = %(store_id)s
+      and product.id = %(ref)s
+      and product.status = any(%(statuses)s)
+"""
+_BY_SLUG: LiteralString = """
+    where product.store_id = %(store_id)s
+      and product.slug = %(ref)s
+      and product.status = any(%(statuses)s)
+"""
+
+SORTS = {
+    "-createdAt": Sort("product.id", descending=True),
+    "createdAt": Sort("product.id"),
+    "name": Sort("product.id", by="product.name"),
+    "-name": Sort("product.id", by="product.name", descending=True),
+    "price": Sort("cheapest.product_id", by="cheapest.price"),
+    "-price": Sort("cheapest.product_id", by="cheapest.price", descending=True),
+}
+
+
+class ProductFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """None does not filter. Prices in minor units, of the cheapest active variant."""
+
+    visible: Status | None = None
+    """The one status that the caller may see; None for all of them."""
+    status: Status | None = None
+    featured: bool | None = None
+    min_price: int | None = None
+    max_price: int | None = None
+    in_stock: bool | None = None
+
+    @property
+    def by_price(self) -> bool:
+        return self.min_price is not None or self.max_price is not None
+
+
+async def find(db: Reader, store_id: UUID, ref: UUID | str, *, statuses: Sequence[Status] = ALL) -> Product | None:
+    """A product with its variants and what can be sold of them, by id or slug, in one statement."""
+    known = reference(ref) if isinstance(ref, str) else ref
+    params = {"store_id": store_id, "ref": known, "statuses": [str(status) for status in statuses]}
+    row = await db.row(_COLUMNS + _FROM + (_BY_ID if isinstance(known, UUID) else _BY_SLUG), params)
+    return None if row is None else _product(row)
+
+
+async def get(db: Reader, store_id: UUID, ref: UUID | str, *, statuses: Sequence[Status] = ALL) -> Product:
+    """As `find`; NotFound where there is none of these statuses."""
+    found = await find(db, store_id, ref, statuses=statuses)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def featured(db: Reader, store_id: UUID, *, limit: int) -> list[Product]:
+    """What the shop puts in its window, newest first."""
+    rows = await db.rows(
+        _COLUMNS
+        + _FROM
+        + """
+        where product.store_id = %(store_id)s
+          and product.is_featured
+          and product.status = 'ACTIVE'
+        order by product.id desc
+        limit %(limit)s
+        """,
+        {"store_id": store_id, "limit": limit},
+    )
+    return [_product(row) for row in rows]
+
+
+async def page(db: Reader, store_id: UUID, wanted: ProductFilter, *, sort: Sort, window: Window) -> Page[Product]:
+    by_price = sort.by == SORTS["price"].by
+    return await fetch_page(
+        db,
+        select=_COLUMNS + (_FROM_CHEAPEST if by_price or wanted.by_price else _FROM),
+        counted=_FROM_CHEAPEST if wanted.by_price else _FROM,
+        filters=_filters(store_id, wanted),
+        sort=sort,
+        window=window,
+        build=_product,
+        keys=lambda product: _keys(product, sort),
+    )
+
+
+def _filters(store_id: UUID, wanted: ProductFilter) -> Filters:
+    filters = Filters("product.store_id = %(store_id)s", store_id=store_id)
+    filters.add_if("product.status = %(visible)s", visible=wanted.visible)
+    filters.add_if("product.status = %(status)s", status=wanted.status)
+    filters.add_if("cheapest.price >= %(min_price)s", min_price=wanted.min_price)
+    filters.add_if("cheapest.price <= %(max_price)s", max_price=wanted.max_price)
+    if wanted.featured is not None:
+        filters.add("product.is_featured" if wanted.featured else "not product.is_featured")
+    if wanted.in_stock is not None:
+        filters.add(_IN_STOCK if wanted.in_stock else "not " + _IN_STOCK)
+    return filters
+
+
+def _keys(product: Product, sort: Sort) -> list[object]:
+    by = {"product.name": product.name, "cheapest.price": product.lead.price}
+    return [product.id] if sort.by is None else [by[sort.by], product.id]
+
+
+def _product(row: Row) -> Product:
+    (
+        id_, slug, name, description, short_description, status, is_featured, seo_title, seo_description, version,
+        created_at, updated_at, variants,
+    ) = row  # fmt: skip
+    return Product(
+        id=id_,
+        slug=slug,
+        name=name,
+        description=description,
+        short_description=short_description,
+        status=Status(status),
+        is_featured=is_featured,
+        seo_title=seo_title,
+        seo_description=seo_description,
+        version=version,
+        created_at=created_at,
+        updated_at=updated_at,
+        variants=_VARIANTS.decode(variants),
+    )

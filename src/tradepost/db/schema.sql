@@ -1,0 +1,260 @@
+-- The whole schema, for reading: what the migrations add up to (a test compares the two). Change both.
+
+create table schema_migration (
+  name text primary key,
+  checksum text not null,
+  applied_at timestamptz not null default now()
+);
+
+create table secret (
+  name text primary key,
+  value bytea not null
+);
+comment on table secret is 'Keys of this installation, made at its first migration; shared by all its processes.';
+
+create table store (
+  id uuid primary key,
+  slug text not null unique,
+  name text not null,
+  hosts text[] not null default '{}',
+  currency text not null check (currency ~ '^[A-Z]{3}$'),
+  locale text not null,
+  time_zone text not null,
+  tax_name text not null,
+  tax_rate_ppm integer not null check (tax_rate_ppm between 0 and 1000000),
+  tax_included boolean not null,
+  order_prefix text not null,
+  is_default boolean not null default false,
+  created_at timestamptz not null default now()
+);
+comment on column store.tax_rate_ppm is 'Millionths: 80000 is 8 %.';
+create unique index store_one_default on store (is_default) where is_default;
+
+create table event (
+  store_id uuid not null,
+  xid xid8 not null default pg_current_xact_id(),
+  id uuid not null,
+  name text not null,
+  subject_type text not null,
+  subject_id uuid not null,
+  sequence bigint not null check (sequence > 0),
+  actor_kind text not null,
+  actor_id uuid,
+  payload jsonb not null,
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (store_id, xid, id),
+  constraint event_in_order unique (store_id, subject_id, sequence)
+);
+comment on table event is 'Audit trail, outbox and feed in one. Only ever appended to. No foreign key to store: the row is written with its subject, which has one.';
+comment on column event.xid is 'The writing transaction: a reader that stays below the oldest running one misses nothing that commits late.';
+
+create table idempotency_answer (
+  store_id uuid not null,
+  key_hash bytea not null check (length(key_hash) = 32),
+  fingerprint bytea not null,
+  status smallint not null,
+  headers jsonb not null,
+  body bytea not null,
+  created_at timestamptz not null default now(),
+  primary key (store_id, key_hash)
+);
+comment on table idempotency_answer is 'The answer to a keyed request, written in the transaction of its effect. key_hash covers caller, route and key.';
+create index idempotency_answer_age on idempotency_answer using brin (created_at);
+
+create table customer (
+  store_id uuid not null references store,
+  id uuid not null,
+  email text not null,
+  email_normal text not null,
+  first_name text not null,
+  last_name text not null,
+  phone text,
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (store_id, id),
+  constraint customer_email_once unique (store_id, email_normal)
+);
+
+create table api_key (
+  store_id uuid not null references store,
+  id uuid not null,
+  name text not null,
+  hint text not null,
+  key_hash bytea not null unique check (length(key_hash) = 32),
+  scopes text[] not null,
+  created_at timestamptz not null default now(),
+  last_used_at timestamptz,
+  revoked_at timestamptz,
+  primary key (store_id, id)
+);
+comment on column api_key.key_hash is 'SHA-256 of the key, which is 256 random bits and is shown once.';
+comment on column api_key.hint is 'The first characters of the key, so that a person can tell keys apart.';
+
+create table product (
+  store_id uuid not null references store,
+  id uuid not null,
+  slug text not null,
+  name text not null,
+  description text not null,
+  short_description text not null,
+  status text not null check (status in ('DRAFT', 'ACTIVE', 'ARCHIVED')),
+  is_featured boolean not null,
+  seo_title text,
+  seo_description text,
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (store_id, id),
+  constraint product_slug_once unique (store_id, slug)
+);
+create index product_by_status on product (store_id, status, id);
+create index product_by_name on product (store_id, name, id);
+create index product_featured on product (store_id, id) where is_featured;
+
+create table product_variant (
+  store_id uuid not null,
+  id uuid not null,
+  product_id uuid not null,
+  position integer not null check (position >= 0),
+  sku text not null,
+  name text not null,
+  options jsonb not null,
+  price bigint not null check (price >= 0 and price < 1000000000000000),
+  compare_price bigint check (compare_price >= 0 and compare_price < 1000000000000000),
+  cost_price bigint check (cost_price >= 0 and cost_price < 1000000000000000),
+  track_inventory boolean not null,
+  low_stock_threshold integer not null check (low_stock_threshold >= 0),
+  weight integer check (weight >= 0),
+  dimensions jsonb,
+  is_active boolean not null default true,
+  primary key (store_id, id),
+  foreign key (store_id, product_id) references product,
+  constraint variant_sku_once unique (store_id, sku),
+  constraint variant_place_once unique (store_id, product_id, position) deferrable
+);
+comment on column product_variant.price is 'Minor units of the store''s currency; so are compare_price and cost_price.';
+comment on column product_variant.weight is 'Grams. Dimensions are in millimetres.';
+create index product_variant_by_price on product_variant (store_id, price, product_id);
+
+create table stock_location (
+  store_id uuid not null references store,
+  id uuid not null,
+  name text not null,
+  priority integer not null,
+  primary key (store_id, id),
+  constraint location_name_once unique (store_id, name)
+);
+comment on column stock_location.priority is 'Stock is promised from the lowest number first.';
+
+create table stock_level (
+  store_id uuid not null,
+  variant_id uuid not null,
+  location_id uuid not null,
+  on_hand integer not null check (on_hand >= 0),
+  reserved integer not null check (reserved >= 0),
+  primary key (store_id, variant_id, location_id),
+  foreign key (store_id, variant_id) references product_variant,
+  foreign key (store_id, location_id) references stock_location,
+  constraint never_oversold check (reserved <= on_hand)
+) with (fillfactor = 50);
+comment on constraint never_oversold on stock_level is 'What is promised is there: the last word on overselling.';
+
+create table stock_movement (
+  store_id uuid not null,
+  variant_id uuid not null,
+  location_id uuid not null,
+  id uuid not null,
+  kind text not null check (kind in ('opening', 'adjustment', 'reserve', 'release')),
+  on_hand_change integer not null,
+  reserved_change integer not null,
+  reason text,
+  order_id uuid,
+  actor_kind text not null,
+  actor_id uuid,
+  created_at timestamptz not null default now(),
+  primary key (store_id, variant_id, location_id, id),
+  foreign key (store_id, variant_id, location_id) references stock_level,
+  check (on_hand_change <> 0 or reserved_change <> 0)
+);
+comment on table stock_movement is 'Append-only: the levels are the sums of these rows.';
+create index stock_movement_by_order on stock_movement (store_id, order_id) where order_id is not null;
+
+create table order_counter (
+  store_id uuid primary key references store,
+  value bigint not null check (value >= 0)
+) with (fillfactor = 10);
+comment on table order_counter is 'The last order number given. Counted in the order''s own transaction, so that numbers have no gaps.';
+
+create table sales_order (
+  store_id uuid not null references store,
+  id uuid not null,
+  order_number text not null,
+  status text not null
+    check (status in ('PENDING', 'CONFIRMED', 'PROCESSING', 'SHIPPED', 'DELIVERED', 'CANCELLED', 'REFUNDED')),
+  payment_status text not null
+    check (payment_status in ('PENDING', 'AUTHORIZED', 'PAID', 'FAILED', 'REFUNDED', 'PARTIALLY_REFUNDED')),
+  fulfillment_status text not null check (fulfillment_status in ('UNFULFILLED', 'PARTIAL', 'FULFILLED')),
+  customer_id uuid,
+  email text not null,
+  currency text not null,
+  tax_included boolean not null,
+  subtotal bigint not null check (subtotal >= 0),
+  discount_amount bigint not null check (discount_amount >= 0),
+  tax_amount bigint not null check (tax_amount >= 0),
+  shipping_amount bigint not null check (shipping_amount >= 0),
+  total_amount bigint not null check (total_amount >= 0 and total_amount < 1000000000000000),
+  shipping_address jsonb,
+  billing_address jsonb,
+  notes text,
+  token_hash bytea,
+  words tsvector not null,
+  version integer not null default 1 check (version > 0),
+  updated_at timestamptz not null,
+  primary key (store_id, id),
+  constraint order_number_once unique (store_id, order_number),
+  foreign key (store_id, customer_id) references customer,
+  constraint total_adds_up check (
+    total_amount = subtotal - discount_amount + shipping_amount + case when tax_included then 0 else tax_amount end
+  )
+);
+comment on column sales_order.id is 'UUIDv7 of the database''s clock at placement: the order of ids is the order of placement, and carries the time.';
+comment on column sales_order.words is 'Search words, made by the program: no parser, no language.';
+create index sales_order_by_customer on sales_order (store_id, customer_id, id) where customer_id is not null;
+create index sales_order_by_status on sales_order (store_id, status, id);
+create index sales_order_by_total on sales_order (store_id, total_amount, id);
+create index sales_order_words on sales_order using gin (words);
+
+create table order_line (
+  store_id uuid not null,
+  order_id uuid not null,
+  id uuid not null,
+  position integer not null,
+  product_id uuid not null,
+  variant_id uuid not null,
+  sku text not null,
+  name text not null,
+  options jsonb not null,
+  quantity integer not null check (quantity > 0),
+  price bigint not null check (price >= 0),
+  subtotal bigint not null,
+  discount_amount bigint not null check (discount_amount >= 0),
+  tax_amount bigint not null check (tax_amount >= 0),
+  total_amount bigint not null,
+  primary key (store_id, order_id, id),
+  foreign key (store_id, order_id) references sales_order,
+  check (subtotal = price * quantity)
+);
+comment on table order_line is 'What was bought, as it was then: no reference to the catalogue decides anything here. Variants are never deleted.';
+
+create table order_tax (
+  store_id uuid not null,
+  order_id uuid not null,
+  position integer not null,
+  name text not null,
+  rate_ppm integer not null,
+  taxable_amount bigint not null,
+  amount bigint not null check (amount >= 0),
+  primary key (store_id, order_id, position),
+  foreign key (store_id, order_id) references sales_order
+);

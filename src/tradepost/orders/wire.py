@@ -1,0 +1,321 @@
+"""Orders as clients send and see them."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta
+
+from tradepost.accounts.api import Email
+from tradepost.core import clock, money
+from tradepost.core.errors import FieldError, invalid
+from tradepost.events.api import EventOut
+from tradepost.http import Amount, In, Moment, Out, PageQuery, Text
+from tradepost.orders import quoting
+from tradepost.orders.deciding import quote_members
+from tradepost.orders.model import (
+    MOST_ITEMS,
+    Address,
+    FulfillmentStatus,
+    Item,
+    ItemKey,
+    Line,
+    Order,
+    OrderStatus,
+    PaymentStatus,
+    TooManyItems,
+)
+from tradepost.orders.store import OrderFilter
+from tradepost.pricing import Step, explain
+
+Sku = Annotated[str, Meta(min_length=1, max_length=64)]
+Quantity = Annotated[int, Meta(ge=1, le=9999)]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
+Line200 = Annotated[str, Meta(max_length=200)]
+
+
+class AddressIn(In):
+    first_name: Text
+    last_name: Text
+    line1: Text
+    city: Text
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", description="ISO 3166-1 alpha-2", examples=["GB"])]
+    company: Line200 | None = None
+    line2: Line200 | None = None
+    state: Annotated[str, Meta(max_length=100)] | None = None
+    postal_code: Annotated[str, Meta(max_length=20)] | None = None
+    phone: Annotated[str, Meta(max_length=30)] | None = None
+
+
+class ItemIn(In):
+    """One of `variantId`, `productId` (of a product with one variant) and `sku`, and how many."""
+
+    quantity: Quantity
+    variant_id: UUID | None = None
+    product_id: UUID | None = None
+    sku: Sku | None = None
+
+
+class QuoteIn(In):
+    items: list[ItemIn]
+    currency: Currency | None = None
+
+
+class OrderIn(In):
+    items: list[ItemIn]
+    email: Email | None = None
+    customer_id: UUID | None = None
+    shipping_address: AddressIn | None = None
+    billing_address: AddressIn | None = None
+    currency: Currency | None = None
+    notes: Annotated[str, Meta(max_length=2000)] | None = None
+    expected_total: Amount | None = None
+
+
+class ItemOut(Out):
+    id: UUID
+    product_id: UUID
+    variant_id: UUID
+    sku: str
+    name: str
+    options: dict[str, str]
+    image_url: str | None
+    quantity: int
+    price: str
+    subtotal: str
+    discount_amount: str
+    tax_amount: str
+    total_amount: str
+
+
+class OrderOut(Out):
+    """Everything but ids, statuses and times is as it was when the order was placed."""
+
+    id: UUID
+    order_number: str
+    customer_id: UUID | None
+    email: str
+    status: OrderStatus
+    payment_status: PaymentStatus
+    fulfillment_status: FulfillmentStatus
+    currency: str
+    items: list[ItemOut]
+    subtotal: str
+    discount_amount: str
+    tax_amount: str
+    tax_included: bool
+    shipping_amount: str
+    total_amount: str
+    shipping_address: Address | None
+    billing_address: Address | None
+    notes: str | None
+    version: int
+    created_at: str
+    updated_at: str
+
+
+class PlacedOut(OrderOut, omit_defaults=True):
+    """`accessToken` is for guests only: it shows this one order, as `X-Order-Token`."""
+
+    access_token: str | None = None
+
+
+class QuotedItemOut(Out):
+    product_id: UUID
+    variant_id: UUID
+    sku: str
+    name: str
+    quantity: int
+    price: str
+    subtotal: str
+    discount_amount: str
+    tax_amount: str
+    total_amount: str
+
+
+class QuoteOut(Out):
+    currency: str
+    items: list[QuotedItemOut]
+    subtotal: str
+    discount_amount: str
+    tax_amount: str
+    tax_included: bool
+    shipping_amount: str
+    total_amount: str
+    explanation: list[Step]
+
+
+class ExplanationOut(Out):
+    order_number: str
+    currency: str
+    total_amount: str
+    explanation: list[Step]
+
+
+class TimelineOut(Out):
+    items: list[EventOut]
+
+
+class OrdersQuery(PageQuery):
+    search: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    status: OrderStatus | None = None
+    payment_status: PaymentStatus | None = None
+    fulfillment_status: FulfillmentStatus | None = None
+    customer_id: UUID | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    min_total: Amount | None = None
+    max_total: Amount | None = None
+    sort: str = "-createdAt"
+
+
+def filter_of(query: OrdersQuery, currency: str) -> OrderFilter:
+    return OrderFilter(
+        search=query.search,
+        status=query.status,
+        payment_status=query.payment_status,
+        fulfillment_status=query.fulfillment_status,
+        customer_id=query.customer_id,
+        created_from=_moment("?createdFrom", query.created_from),
+        created_to=_moment("?createdTo", query.created_to),
+        min_total=_amount("?minTotal", query.min_total, currency),
+        max_total=_amount("?maxTotal", query.max_total, currency),
+    )
+
+
+def _moment(pointer: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return clock.parse(text)
+    except ValueError:
+        raise invalid(pointer, "invalid_value", "is no such time") from None
+
+
+def _amount(pointer: str, amount: Amount | None, currency: str) -> int | None:
+    return None if amount is None else money.parse_field(amount, currency, pointer=pointer)
+
+
+def items_of(items: list[ItemIn]) -> list[Item]:
+    if not items:
+        raise invalid("/items", "required", "has no item")
+    if len(items) > MOST_ITEMS:
+        detail = f"has {len(items)} items; {MOST_ITEMS} are possible"
+        raise TooManyItems(errors=[FieldError("/items", "too_many_items", detail)])
+    return [_item(at, item) for at, item in enumerate(items)]
+
+
+def _item(at: int, item: ItemIn) -> Item:
+    named = [
+        (key, ref)
+        for key, ref in (
+            (ItemKey.VARIANT, item.variant_id),
+            (ItemKey.PRODUCT, item.product_id),
+            (ItemKey.SKU, item.sku),
+        )
+        if ref is not None
+    ]
+    if len(named) != 1:
+        raise invalid(f"/items/{at}", "required", "needs exactly one of variantId, productId and sku")
+    key, ref = named[0]
+    return Item(key, ref, item.quantity)
+
+
+def address_of(given: AddressIn | None) -> Address | None:
+    if given is None:
+        return None
+    return Address(
+        given.first_name,
+        given.last_name,
+        given.line1,
+        given.city,
+        given.country,
+        given.company,
+        given.line2,
+        given.state,
+        given.postal_code,
+        given.phone,
+    )
+
+
+def order_out(order: Order) -> OrderOut:
+    written = _writer(order.currency)
+    return OrderOut(
+        id=order.id,
+        order_number=order.order_number,
+        customer_id=order.customer_id,
+        email=order.email,
+        status=order.status,
+        payment_status=order.payment_status,
+        fulfillment_status=order.fulfillment_status,
+        currency=order.currency,
+        items=[_item_out(line, written) for line in order.lines],
+        subtotal=written(order.subtotal),
+        discount_amount=written(order.discount_amount),
+        tax_amount=written(order.tax_amount),
+        tax_included=order.tax_included,
+        shipping_amount=written(order.shipping_amount),
+        total_amount=written(order.total_amount),
+        shipping_address=order.shipping_address,
+        billing_address=order.billing_address,
+        notes=order.notes,
+        version=order.version,
+        created_at=clock.rfc3339(order.created_at),
+        updated_at=clock.rfc3339(order.updated_at),
+    )
+
+
+def _item_out(line: Line, written: Any) -> ItemOut:  # noqa: ANN401 - see _writer
+    return ItemOut(
+        id=line.id,
+        product_id=line.product_id,
+        variant_id=line.variant_id,
+        sku=line.sku,
+        name=line.name,
+        options=line.options,
+        image_url=None,
+        quantity=line.quantity,
+        price=written(line.price),
+        subtotal=written(line.subtotal),
+        discount_amount=written(line.discount_amount),
+        tax_amount=written(line.tax_amount),
+        total_amount=written(line.total_amount),
+    )
+
+
+def quote_out(priced: quoting.PricedItems) -> QuoteOut:
+    quote = priced.quote
+    written = _writer(quote.currency)
+    members = quote_members(quote)
+    return QuoteOut(
+        currency=quote.currency,
+        items=[
+            QuotedItemOut(
+                product_id=offer.product_id,
+                variant_id=offer.variant_id,
+                sku=offer.sku,
+                name=offer.name,
+                quantity=line.quantity,
+                price=written(line.price),
+                subtotal=written(line.subtotal),
+                discount_amount=written(line.discount),
+                tax_amount=written(line.tax),
+                total_amount=written(line.total),
+            )
+            for offer, line in zip(priced.offers, quote.lines, strict=True)
+        ],
+        subtotal=members["subtotal"],
+        discount_amount=members["discountAmount"],
+        tax_amount=members["taxAmount"],
+        tax_included=quote.tax_included,
+        shipping_amount=members["shippingAmount"],
+        total_amount=members["totalAmount"],
+        explanation=explain(quote, [offer.name for offer in priced.offers]),
+    )
+
+
+def _writer(currency: str):  # noqa: ANN202 - minor units to text
+    def written(minor: int) -> str:
+        return money.text(minor, currency)
+
+    return written
