@@ -111,7 +111,9 @@ async def test_orders_are_filtered_by_status_time_and_amount(shop: Shop, five: l
         ("?createdFrom=0000-01-01T00:00:00Z", "invalid_value", "?createdFrom"),
         ("?createdFrom=10000-01-01T00:00:00Z", "out_of_range", "?createdFrom"),
         ("?minTotal=1.999", "too_many_digits", "?minTotal"),
-        ("?minTotal=NaN", "not_a_number", "?minTotal"),
+        ("?minTotal=NaN", "invalid_type", "?minTotal"),
+        ("?minTotal=1_0", "invalid_type", "?minTotal"),
+        ("?minTotal=-1", "out_of_range", "?minTotal"),
         ("?customerId=1", "invalid_type", "?customerId"),
     ],
 )

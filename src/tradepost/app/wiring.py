@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import psycopg
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
@@ -23,7 +23,7 @@ from tradepost.core.pages import CursorSigner
 from tradepost.db import Database
 from tradepost.db.connections import desk_options
 from tradepost.events.api import routes as events_routes
-from tradepost.http import Answer, docs
+from tradepost.http import docs
 from tradepost.http.call import Services
 from tradepost.http.edge import Edge
 from tradepost.http.openapi import Document, document
@@ -97,10 +97,10 @@ def application(settings: Settings, url: str) -> ASGIApp:
     return Edge(app, hosts=settings.allowed_hosts)
 
 
-def _framework_problem(request: Request[Any, Any, Any], error: HTTPException) -> Any:  # noqa: ANN401 - an ASGI app
+def _framework_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     scope: Any = request.scope
     problem, headers = from_framework(error)
     answer = answer_of(problem, instance=scope["path"], request_id=scope["request_id"])
-    return Answer(
-        answer.status, answer.body, headers=[*answer.headers, *headers.items()], content_type=answer.content_type
+    return Response(
+        answer.body, status_code=answer.status, media_type=answer.content_type, headers=dict(answer.headers) | headers
     )

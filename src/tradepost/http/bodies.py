@@ -153,9 +153,7 @@ def _refuse_duplicates(raw: bytes) -> None:
         _PAIRS.decode(raw.decode())
     except (UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
         raise MalformedJson(f"The body is not valid JSON: {error}") from None
-    except ValueError as error:
-        if not isinstance(error, _DuplicateError):
-            raise invalid("", "out_of_range", "has a number that is too long") from None
+    except _DuplicateError as error:
         raise MalformedJson(f"The member {error} is given twice") from None
 
 
@@ -169,7 +167,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
         raise _DuplicateError(json.dumps(next(name for name in names if names.count(name) > 1))[:80])
 
 
-_PAIRS = json.JSONDecoder(object_pairs_hook=_no_duplicates)
+_PAIRS = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_int=len, parse_float=len)
 
 
 def _refuse_forbidden(value: Any, pointer: str) -> None:  # noqa: ANN401 - any JSON

@@ -9,8 +9,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Method
 
 from tradepost import idempotency
-from tradepost.core.actors import Actor
+from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.errors import Forbidden, ShopError, Unauthenticated
+from tradepost.core.texts import normal_email
 from tradepost.db import Tx
 from tradepost.http.answers import Answer
 from tradepost.http.bodies import decode, decode_query, read_body
@@ -183,6 +184,13 @@ async def _handle(operation: Operation, gate: Gate, permission: str, scope: Any,
     return await operation.run(operation, call, arguments)
 
 
+def _caller(actor: Actor, body: msgspec.Struct | None) -> str:
+    """Guests have nothing but their address to tell them apart, so that two may happen on the same key."""
+    if actor.kind is not ActorKind.GUEST:
+        return actor.caller
+    return f"{actor.caller}{normal_email(getattr(body, 'email', None) or '')}"
+
+
 def _claim(operation: Operation, call: Call, gate: Gate, body: msgspec.Struct | None) -> idempotency.Claim | None:
     raw = call.headers.get(b"idempotency-key")
     if raw is None:
@@ -195,7 +203,7 @@ def _claim(operation: Operation, call: Call, gate: Gate, body: msgspec.Struct | 
     said = msgspec.json.encode(body, enc_hook=str) if body is not None else _BODILESS
     return idempotency.claim(
         store_id=call.actor.store_id,
-        caller=call.actor.caller,
+        caller=_caller(call.actor, body),
         route=f"{operation.method} {call.path}",
         key=key,
         said=said + call.headers.get(b"if-match", b""),
