@@ -94,6 +94,7 @@ class OrderOut(Wire):
     shipping_amount: int
     total_amount: int
     shipping_address: Address
+    billing_address: Address
     updated_at: datetime
 
 
@@ -178,7 +179,8 @@ def _order(body: OrderIn, variants: Sequence[Variant], wanted: dict[uuid.UUID, i
         tax_amount=tax,
         shipping_amount=0,
         total_amount=subtotal + tax,
-        shipping_address=body.shipping_address.model_dump(),
+        shipping_address=body.shipping_address.model_dump(by_alias=True),
+        billing_address=body.shipping_address.model_dump(by_alias=True),
         words=func.array_to_tsvector(_words(number, body, lines)),
         updated_at=datetime.now(UTC),
         lines=lines,
@@ -196,7 +198,7 @@ def _line(at: int, variant: Variant, quantity: int) -> OrderLine:
         product_id=variant.product_id,
         variant_id=variant.id,
         sku=variant.sku,
-        name=variant.product.name,
+        name=f"{variant.product.name} / {variant.name}",
         options=variant.options,
         quantity=quantity,
         price=variant.price,
@@ -211,7 +213,7 @@ def _words(number: str, body: OrderIn, lines: Sequence[OrderLine]) -> list[str]:
     said = [number, *number.split("-"), body.email, *body.email.replace("@", ".").split(".")]
     said += [body.shipping_address.first_name, body.shipping_address.last_name]
     for line in lines:
-        said += [*line.name.split(), line.sku, *line.sku.split("-")]
+        said += [*line.name.replace("/", "").split(), line.sku, *line.sku.split("-")]
     return sorted({word.casefold() for word in said})
 
 

@@ -30,6 +30,7 @@ class Variant(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     product_id: Mapped[UUID] = mapped_column(ForeignKey(Product.id))
     sku: Mapped[str]
+    name: Mapped[str]
     options: Mapped[dict[str, Any]]
     price: Mapped[int]
     is_active: Mapped[bool]
@@ -78,6 +79,7 @@ class SalesOrder(Base):
     shipping_amount: Mapped[int]
     total_amount: Mapped[int]
     shipping_address: Mapped[dict[str, Any]]
+    billing_address: Mapped[dict[str, Any]]
     words: Mapped[Any] = mapped_column(TSVECTOR)
     updated_at: Mapped[datetime]
     lines: Mapped[list["OrderLine"]] = relationship()

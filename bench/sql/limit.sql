@@ -15,14 +15,16 @@ create function bench_body() returns text immutable language sql as $$
   select '{"items":[' || string_agg(
       '{"id":"01900000-0000-7000-c000-00000000000' || n || '","productId":"01900000-0000-7000-9000-00000000000' || n
       || '","variantId":"01900000-0000-7000-a000-00000000000' || n || '","sku":"BENCH-' || n || '","name":"Bench Product '
-      || n || '","options":{"color":"Blue","size":"M"},"quantity":' || n || ',"price":{"amount":"1' || n
-      || '.90","currency":"EUR"},"subtotal":{"amount":"2' || n || '.80","currency":"EUR"},"discountAmount":'
-      || '{"amount":"0.00","currency":"EUR"},"taxAmount":{"amount":"4.' || n || '6","currency":"EUR"}}', ',')
-    || '],"status":"PENDING","paymentStatus":"PENDING","fulfillmentStatus":"UNFULFILLED","currency":"EUR","taxes":[{'
-    || '"name":"VAT","rate":"0.2","taxable":{"amount":"65.50","currency":"EUR"},"amount":{"amount":"13.10","currency":'
-    || '"EUR"}}],"shippingAddress":{"firstName":"Ada","lastName":"Lovelace","line1":"12 St James''s Square","city":'
-    || '"London","postalCode":"SW1Y 4JH","country":"GB"},"billingAddress":null,"notes":null,"version":1,"createdAt":'
-    || '"2026-11-21T08:30:00.123Z","updatedAt":"2026-11-21T08:30:00.123Z","id":"'
+      || n || ' / Blue / M","options":{"size":"M","color":"Blue"},"imageUrl":null,"quantity":' || n || ',"price":"1' || n
+      || '.90","subtotal":"2' || n || '.80","discountAmount":"0.00","taxAmount":"4.' || n || '6","totalAmount":"5' || n
+      || '.76"}', ',')
+    || '],"orderNumber":"TP-000000001","customerId":null,"email":"buyer1234@example.com","status":"PENDING",'
+    || '"paymentStatus":"PENDING","fulfillmentStatus":"UNFULFILLED","currency":"EUR","subtotal":"65.50","discountAmount":'
+    || '"0.00","taxAmount":"13.10","taxIncluded":false,"shippingAmount":"0.00","totalAmount":"78.60","shippingAddress":'
+    || '{"firstName":"Ada","lastName":"Lovelace","line1":"12 St James''s Square","city":"London","postalCode":"SW1Y 4JH",'
+    || '"country":"GB"},"billingAddress":{"firstName":"Ada","lastName":"Lovelace","line1":"12 St James''s Square","city":'
+    || '"London","postalCode":"SW1Y 4JH","country":"GB"},"notes":null,"version":1,"createdAt":"2026-11-21T08:30:00.123Z",'
+    || '"updatedAt":"2026-11-21T08:30:00.123Z","id":"'
   from generate_series(1, 2) as n
 $$;
 
@@ -86,18 +88,19 @@ begin
 
   insert into sales_order (store_id, id, order_number, status, payment_status, fulfillment_status, email, currency,
                            tax_included, subtotal, discount_amount, tax_amount, shipping_amount, total_amount,
-                           shipping_address, words, updated_at)
+                           shipping_address, billing_address, words, updated_at)
   values (bench_store, placed, 'TP-' || number, 'PENDING', 'PENDING', 'UNFULFILLED', email, 'EUR', false, taxable, 0,
-          taxable / 5, 0, taxable + taxable / 5, address,
+          taxable / 5, 0, taxable + taxable / 5, address, address,
           array_to_tsvector(array['tp-' || number, 'tp', number, email, 'buyer' || buyer, 'example', 'com', 'ada',
-                                  'lovelace', 'bench', 'product', one::text, two::text, 'bench-' || one,
+                                  'lovelace', 'bench', 'product', 'blue', 'm', one::text, two::text, 'bench-' || one,
                                   'bench-' || two]),
           now());
 
   insert into order_line (store_id, order_id, id, position, product_id, variant_id, sku, name, options, quantity, price,
                           subtotal, discount_amount, tax_amount, total_amount)
-  select bench_store, placed, uuidv7(), at - 1, variant.product_id, variant.id, variant.sku, variant.name,
-         variant.options, at, variant.price, variant.price * at, 0, variant.price * at / 5, variant.price * at
+  select bench_store, placed, uuidv7(), at - 1, variant.product_id, variant.id, variant.sku,
+         'Bench Product 1 / ' || variant.name, variant.options, at, variant.price, variant.price * at, 0,
+         variant.price * at / 5, variant.price * at
   from unnest(variants) with ordinality as wanted (id, at)
   join product_variant as variant on variant.store_id = bench_store and variant.id = wanted.id;
 

@@ -32,3 +32,10 @@ join stock_location as location using (store_id);
 insert into stock_movement (store_id, variant_id, location_id, id, kind, on_hand_change, reserved_change, actor_kind)
 select store_id, variant_id, location_id, gen_random_uuid(), 'opening', on_hand, 0, 'system'
 from stock_level;
+
+insert into event (store_id, id, name, subject_type, subject_id, sequence, actor_kind, payload)
+select store_id, gen_random_uuid(), 'product.created', 'product', product_id, 1, 'system',
+       jsonb_build_object('slug', slug, 'variantIds', jsonb_build_array(product_variant.id))
+from product_variant
+join product using (store_id)
+where product.id = product_id;

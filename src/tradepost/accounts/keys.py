@@ -1,5 +1,6 @@
 """API keys: 256 random bits, kept as a hash, shown once."""
 
+import base64
 import secrets
 from collections.abc import Sequence
 from uuid import UUID
@@ -26,13 +27,28 @@ class PrivilegeEscalation(Forbidden):
 
 async def create_key(tx: Tx, *, name: str, scopes: Sequence[str], actor: Actor) -> tuple[ApiKey, str]:
     """A new key and its secret, which is not kept. Raises PrivilegeEscalation."""
+    secret = key_of(secrets.token_bytes(32))
+    return await _insert(tx, secret, name=name, scopes=scopes, actor=actor), secret
+
+
+async def ensure_key(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor) -> None:
+    """Makes a key with a known secret, unless it is there already."""
+    if await store.find_live_key(tx, hash_secret(secret)) is None:
+        await _insert(tx, secret, name=name, scopes=scopes, actor=actor)
+
+
+def key_of(random_bytes: bytes) -> str:
+    """A key as it is written."""
+    return PREFIX + base64.urlsafe_b64encode(random_bytes).rstrip(b"=").decode()
+
+
+async def _insert(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor) -> ApiKey:
     if not all(actor.may(scope) for scope in scopes):
         raise PrivilegeEscalation
-    secret = PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(uuid7(), name, secret[:_HINT], sorted(set(scopes)), now(), None, None)
     await store.insert_key(tx, key, store_id=actor.store_id, key_hash=hash_secret(secret))
     await publish(tx, ApiKeyCreated(name=name, scopes=key.scopes), actor=actor, subject_id=key.id)
-    return key, secret
+    return key
 
 
 async def revoke_key(tx: Tx, key_id: UUID, *, actor: Actor) -> None:

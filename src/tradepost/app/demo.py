@@ -64,10 +64,10 @@ async def seed(url: str, size: Size) -> Size:
 
 
 def welcome(settings: Settings, url: str) -> None:
-    """Fills an empty database and says what to do next, with a staff key made for this start."""
+    """Fills an empty database and says what to do next, with a staff key that stays the same."""
     store = asyncio.run(create_store(url))
-    counts = asyncio.run(seed(url, Size()))
-    key = asyncio.run(operating.create_key(url, name="demo", scopes=["*"], store=store.slug))
+    counts = asyncio.run(_filled(url))
+    key = asyncio.run(operating.demo_key(url, installation_secret(url)))
     base = f"http://{'localhost' if settings.host in ('127.0.0.1', '0.0.0.0') else settings.host}:{settings.port}"  # noqa: S104
     console = Console(soft_wrap=True)
     console.print(
@@ -87,6 +87,14 @@ def welcome(settings: Settings, url: str) -> None:
         markup=False,
     )
     console.print("\nStop with Ctrl-C. The data stays; 'make run' opens the same shop again.\n")
+
+
+async def _filled(url: str) -> Size:
+    """An empty shop is filled; one that has products is left as it is."""
+    async with _opened(url) as db:
+        store = await db.write(_store)
+        counts = await _Filling(db, store, orders.Desks(db, b"")).counts()
+    return counts if counts.products else await seed(url, Size())
 
 
 def _progress() -> Progress:
@@ -197,7 +205,15 @@ class _Filling:
     async def _names(self) -> tuple[Sequence[UUID], Sequence[tuple[UUID, str, str]]]:
         async with self._db.read() as db:
             variants = await db.rows(
-                "select id from product_variant where store_id = %(store_id)s order by id limit 2000",
+                """
+                select variant.id
+                from product_variant as variant
+                join product on product.store_id = variant.store_id and product.id = variant.product_id
+                where variant.store_id = %(store_id)s
+                  and product.status = 'ACTIVE'
+                order by variant.id
+                limit 2000
+                """,
                 {"store_id": self._store.id},
             )
             customers = await db.rows(
@@ -250,7 +266,7 @@ def _product(number: int) -> Draft:
                 compare_price=price + 500 * at + 1000 if number % 7 == 0 else None,
                 cost_price=price // 2,
                 weight=dice.randrange(80, 4000),
-                opening_stock=dice.choice([0, 3, 12, 40, 150]),
+                opening_stock=dice.choice([0, 12, 40, 150, 400]),
             )
             for at, size in enumerate(sizes)
         ),

@@ -1,5 +1,6 @@
 """What an operator asks for on the command line."""
 
+import hmac
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -40,6 +41,23 @@ async def create_key(url: str, *, name: str, scopes: Sequence[str], store: str |
         return await db.write(unit)
     finally:
         await db.close()
+
+
+async def demo_key(url: str, secret: bytes) -> str:
+    """The demo's staff key: the same at every start of this installation, and kept as a hash only."""
+    key = accounts.key_of(hmac.digest(secret, b"demo-key", "sha256"))
+    db = Database(url, size=2)
+    await db.open()
+
+    async def unit(tx: Tx) -> None:
+        found = next(shop for shop in await stores.all_stores(tx) if shop.is_default)
+        await accounts.ensure_key(tx, key, name="demo", scopes=["*"], actor=system(found.id))
+
+    try:
+        await db.write(unit)
+    finally:
+        await db.close()
+    return key
 
 
 def doctor(environment: Mapping[str, str]) -> bool:
