@@ -1,5 +1,6 @@
 """A shop as its users meet it: over HTTP, through the whole application."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -86,8 +87,6 @@ async def open_shop(url: str, settings: Settings) -> AsyncIterator[Shop]:
 @asynccontextmanager
 async def _lifespan(app: Any) -> AsyncIterator[None]:
     """Starts and stops an ASGI application as a server does."""
-    import asyncio
-
     to_app: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     from_app: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     running = asyncio.create_task(app({"type": "lifespan", "state": {}}, to_app.get, from_app.put))

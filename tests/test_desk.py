@@ -8,6 +8,7 @@ import pytest
 
 from tradepost.core.errors import Conflict
 from tradepost.db import Database, Desk, Tx
+from tradepost.db.arrays import integers
 from tradepost.db.connections import desk_options
 from tradepost.db.desk import DeskBusy
 
@@ -26,20 +27,23 @@ class Ledger:
         self.kill_before_commit = 0
 
     async def turn(self, tx: Tx) -> None:
-        await tx.run("select pg_advisory_xact_lock(42)")
+        await tx.together(("select pg_advisory_xact_lock(42)", {}))
 
     async def write(self, tx: Tx, batch: Sequence[int]) -> Sequence[int | Exception]:
         self.batches.append(len(batch))
         good = [number for number in batch if number >= 0]
-        await tx.run("insert into ledger select * from unnest(%(numbers)s::int[])", {"numbers": good})
+        await tx.write("insert into ledger select * from unnest(%(numbers)s)", {"numbers": integers(good)})
         if self.kill_before_commit:
             self.kill_before_commit -= 1
-            await tx.run("select pg_terminate_backend(pg_backend_pid())")
+            await tx.write("select pg_terminate_backend(pg_backend_pid())", {})
         return [number if number >= 0 else Refused() for number in batch]
 
     async def settle(self, tx: Tx, answers: Sequence[int | Exception]) -> bool:
         number = next(answer for answer in answers if isinstance(answer, int))
-        return bool(await tx.value("select exists (select from ledger where number = %(number)s)", {"number": number}))
+        ((found,),) = await tx.together(
+            ("select exists (select from ledger where number = %(number)s)", {"number": number})
+        )
+        return bool(found[0])
 
 
 @pytest.fixture
@@ -114,8 +118,8 @@ async def test_who_waits_too_long_for_the_turn_is_asked_to_come_back(db: Databas
 async def test_a_frozen_process_does_not_keep_the_turn(db: Database) -> None:
     frozen = Database(db.url, size=2, desk_options=desk_options(wait_seconds=1, frozen_seconds=1))
     await frozen.open()
-    async with frozen.desk_transaction() as commit:
-        await Ledger().turn(commit.tx)
+    async with frozen.desk_transaction() as tx:
+        await Ledger().turn(tx)
         await asyncio.sleep(1.2)
         assert await Desk(db, Ledger()).submit(5) == 5
     await frozen.close()

@@ -2,9 +2,8 @@ import asyncio
 
 import pytest
 
-from tests.shop import Shop, same_problem
+from tests.shop import Shop, open_shop, same_problem
 from tradepost.app.settings import Settings
-from tests.shop import open_shop
 
 pytestmark = pytest.mark.anyio
 

@@ -10,18 +10,19 @@ from tradepost.core.ids import uuid7
 from tradepost.core.pages import Page
 from tradepost.core.texts import normal_email
 from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
+from tradepost.db.arrays import uuids
 from tradepost.db.composing import Window
 
 FIND_CUSTOMERS = """
     select id, email, first_name, last_name, phone, version, created_at, updated_at
     from customer
     where store_id = %(store_id)s
-      and id = any(%(ids)b)
+      and id = any(%(ids)s)
 """
 
 
 async def find_customers(db: Reader, store_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Customer]:
-    rows = await db.rows(FIND_CUSTOMERS, {"store_id": store_id, "ids": list(ids)})
+    rows = await db.rows(FIND_CUSTOMERS, {"store_id": store_id, "ids": uuids(ids)})
     return {row[0]: Customer(*row) for row in rows}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -64,17 +65,26 @@ def program() -> None:
 @click.option("--demo", is_flag=True, help="Fill an empty database with a demo shop and say how to use it.")
 def serve(*, demo: bool) -> None:
     """Serve the API."""
-    from tradepost.app import demo as demo_shop
-    from tradepost.app import serving
-    from tradepost.app.databases import prepared
+    with _shared_metrics():
+        from tradepost.app import demo as demo_shop
+        from tradepost.app import serving
+        from tradepost.app.databases import prepared
 
-    settings = _settings()
-    serving.check_port(settings.host, settings.port)
-    serving.stop_cleanly_on_sigterm()
-    with prepared(settings) as (url, embedded):
-        if demo:
-            demo_shop.welcome(settings, url)
-        serving.serve(settings, url, embedded)
+        settings = _settings()
+        serving.check_port(settings.host, settings.port)
+        serving.stop_cleanly_on_sigterm()
+        with prepared(settings) as (url, embedded):
+            if demo:
+                demo_shop.welcome(settings, url)
+            serving.serve(settings, url, embedded)
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """A folder in which the workers' metrics add up. The library looks for it when it is imported."""
+    with tempfile.TemporaryDirectory(prefix="tradepost-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 @program.command()

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
     A worker that dies is started again, and so is the embedded database. Raises PortTaken.
     """
     check_port(settings.host, settings.port)
-    with _shared_metrics(), _watched(embedded):
+    with _watched(embedded):
         os.environ["TRADEPOST_DATABASE_URL"] = url
         Granian(
             "tradepost.app.serving:worker",
@@ -76,14 +75,6 @@ def check_port(host: str, port: int) -> None:
             if error.errno == 98:  # noqa: PLR2004 - EADDRINUSE
                 msg = f"port {port} is taken: set TRADEPOST_PORT"
             raise PortTaken(msg) from None
-
-
-@contextmanager
-def _shared_metrics() -> Iterator[None]:
-    """A folder in which the workers' metrics add up."""
-    with tempfile.TemporaryDirectory(prefix="tradepost-metrics-", ignore_cleanup_errors=True) as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        yield
 
 
 @contextmanager

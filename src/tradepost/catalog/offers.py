@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from tradepost.db.arrays import texts, uuids
 from tradepost.db.connections import Row, Statement
 
 
@@ -37,17 +38,17 @@ def offers_of(
         from product_variant as variant
         join product on product.store_id = variant.store_id and product.id = variant.product_id
         where variant.store_id = %(store_id)s
-          and (variant.id = any(%(variant_ids)b::uuid[])
-            or variant.product_id = any(%(product_ids)b::uuid[])
-            or variant.sku = any(%(skus)b::text[]))
+          and (variant.id = any(%(variant_ids)s)
+            or variant.product_id = any(%(product_ids)s)
+            or variant.sku = any(%(skus)s))
           and variant.is_active
           and product.status = 'ACTIVE'
         """,
         {
             "store_id": store_id,
-            "variant_ids": list(variant_ids),
-            "product_ids": list(product_ids),
-            "skus": list(skus),
+            "variant_ids": uuids(variant_ids),
+            "product_ids": uuids(product_ids),
+            "skus": texts(skus),
         },
     )
 

@@ -1,6 +1,7 @@
 """Time as text and number. Rules take the time as an argument; only the edges ask for it."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -15,10 +16,12 @@ def to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
+@lru_cache(256)
 def from_ms(ms: int) -> datetime:
     return _EPOCH + ms * _MILLISECOND
 
 
+@lru_cache(256)
 def rfc3339(moment: datetime) -> str:
     """`2026-11-21T08:30:00.123Z`: UTC, milliseconds, Z (RFC 3339)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,11 +1,15 @@
 """UUIDv7 ids (RFC 9562, 5.7): ordered by time, made here and not by the database."""
 
-import secrets
+import os
+import random
 import time
 from uuid import UUID
 
 _VERSION = 7 << 76
 _VARIANT = 2 << 62
+
+_random = random.Random(os.urandom(32))  # noqa: S311 - ids must differ, not be secret
+os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
 
 
 class Ids:
@@ -17,7 +21,7 @@ class Ids:
     def new(self, ms: int) -> UUID:
         """An id of this Unix time in milliseconds, or of the moment after the last one made here."""
         self._last = tick = max(ms << 12, self._last + 1)
-        return UUID(int=((tick >> 12) << 80) | _VERSION | ((tick & 0xFFF) << 64) | _VARIANT | secrets.randbits(62))
+        return UUID(int=((tick >> 12) << 80) | _VERSION | ((tick & 0xFFF) << 64) | _VARIANT | _random.getrandbits(62))
 
 
 _ids = Ids()

@@ -4,8 +4,9 @@ The number of decimal digits of a currency is the one of ISO 4217, list one (mos
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
+from functools import cache
 from typing import Self
 
 import msgspec
@@ -72,11 +73,21 @@ def parse_field(amount: Decimal, currency: str, *, pointer: str) -> int:
 
 def text(minor: int, currency: str) -> str:
     """The decimal string of an amount, with exactly the currency's digits: `"199.99"`, `"200"`, `"1.500"`."""
+    return writer(currency)(minor)
+
+
+@cache
+def writer(currency: str) -> Callable[[int], str]:
+    """`text` for many amounts of one currency."""
     places = digits(currency)
     if not places:
-        return str(minor)
-    whole, part = divmod(abs(minor), 10**places)
-    return f"{'-' if minor < 0 else ''}{whole}.{part:0{places}d}"
+        return str
+    unit, pattern = 10**places, f"%d.%0{places}d"
+
+    def written(minor: int) -> str:
+        return pattern % divmod(minor, unit) if minor >= 0 else "-" + pattern % divmod(-minor, unit)
+
+    return written
 
 
 def round_half_up(numerator: int, denominator: int) -> int:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _WORD = re.compile(r"[^\W_]+(?:[.@+_-]+[^\W_]+)*")
@@ -29,8 +30,14 @@ def words(value: str) -> set[str]:
     return {*tokens(value), *(part[:_MOST_LETTERS] for part in _PART.findall(_folded(value)))}
 
 
+@lru_cache(8192)
+def words_of(value: str) -> frozenset[str]:
+    """The same, remembered: names of people and products come again and again."""
+    return frozenset(words(value))
+
+
 def _folded(value: str) -> str:
-    return unicodedata.normalize("NFKC", value).casefold()
+    return value.lower() if value.isascii() else unicodedata.normalize("NFKC", value).casefold()
 
 
 def slug(value: str) -> str:

@@ -2,22 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, LiteralString, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import psycopg
 from prometheus_client import Counter
-from psycopg import AsyncConnection, errors, sql
+from psycopg import AsyncConnection, errors
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from typing_extensions import override
 
 from tradepost.core.errors import Unavailable
+from tradepost.db.rounds import Asked, Params, Row, Statement, round_trip
 
-Row = tuple[Any, ...]
-Statement = LiteralString | sql.Composed
-Params = Mapping[str, Any]
 Result = TypeVar("Result")
 
 STATEMENTS = Counter("tradepost_db_statements", "Statements sent to PostgreSQL, transaction control not counted")
@@ -46,7 +45,7 @@ class Reader:
 
     async def run(self, statement: Statement, params: Params | None = None) -> psycopg.AsyncCursor[Row]:
         STATEMENTS.inc()
-        return await self._connection.execute(statement, params)
+        return await self._connection.execute(statement, params, binary=True)
 
     async def rows(self, statement: Statement, params: Params | None = None) -> list[Row]:
         return await (await self.run(statement, params)).fetchall()
@@ -59,21 +58,18 @@ class Reader:
         found = await self.row(statement, params)
         return found[0] if found else None
 
-    async def together(self, *statements: tuple[Statement, Params]) -> list[list[Row]]:
-        """Several statements in one round trip (libpq's pipeline mode); the rows of each, in order."""
-        async with self._connection.pipeline():
-            cursors = [await self.run(statement, params) for statement, params in statements]
-        return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+    async def together(self, *asked: Asked) -> list[list[Row]]:
+        """Several statements in one round trip; the rows of each, in order."""
+        STATEMENTS.inc(len(asked))
+        return await round_trip(self._connection, asked)
 
 
 class Tx(Reader):
     """A transaction under way. What is written with it is there after its owner's commit, whole, or never."""
 
-    @asynccontextmanager
-    async def pipeline(self) -> AsyncIterator[None]:
-        """Sends the statements of the block without waiting for their results; a failure shows at its end."""
-        async with self._connection.pipeline():
-            yield
+    async def write(self, statement: Statement, params: Params) -> None:
+        """A statement of which nobody reads a result. A desk sends it only with its commit."""
+        await self.run(statement, params)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -82,15 +78,28 @@ class Tx(Reader):
             yield
 
 
-class Commit:
-    """A transaction whose owner commits it by hand, in the same round trip as its last statements."""
+class DeskTx(Tx):
+    """A desk's transaction: it begins with the turn, and its writes travel with the commit, in one round trip."""
 
     def __init__(self, connection: AsyncConnection[Row]) -> None:
-        self._connection = connection
-        self.tx = Tx(connection)
+        super().__init__(connection)
+        self._begun = False
+        self._last: list[Asked] = []
 
-    async def now(self) -> None:
-        await self._connection.commit()
+    @override
+    async def together(self, *asked: Asked) -> list[list[Row]]:
+        STATEMENTS.inc(len(asked))
+        before, self._begun = b"" if self._begun else b"begin", True
+        return await round_trip(self._connection, asked, before=before)
+
+    @override
+    async def write(self, statement: Statement, params: Params) -> None:
+        self._last.append((statement, params))
+
+    async def commit(self) -> None:
+        """Sends the writes and the commit. Lost here, nobody knows whether it took effect: see Desk."""
+        STATEMENTS.inc(len(self._last))
+        await round_trip(self._connection, self._last, after=b"commit")
 
 
 class Database:
@@ -137,11 +146,11 @@ class Database:
         raise AssertionError
 
     @asynccontextmanager
-    async def desk_transaction(self) -> AsyncIterator[Commit]:
+    async def desk_transaction(self) -> AsyncIterator[DeskTx]:
         """For a desk: its owner commits by hand; leaving without that rolls back. Driver errors come as they are."""
         async with self._desks.connection(timeout=_POOL_WAIT) as connection:
             try:
-                yield Commit(connection)
+                yield DeskTx(connection)
             finally:
                 with suppress(psycopg.Error):
                     await connection.rollback()
@@ -173,8 +182,13 @@ async def _connection(pool: AsyncConnectionPool[Any]) -> AsyncIterator[AsyncConn
 
 
 def desk_options(*, wait_seconds: float, frozen_seconds: float) -> str:
-    """Connection options of a desk: a bounded wait for its turn, and no turn kept by a frozen process."""
+    """Connection options of a desk: a bounded wait for its turn, and no turn kept by a frozen process.
+
+    A desk only ever looks rows up by their keys. Left to itself, the planner chooses to read a table whole while it is
+    small, keeps that plan for the session, and makes each foreign-key check slower with every order.
+    """
     return (
         f"-c lock_timeout={int(wait_seconds * 1000)} "
-        f"-c idle_in_transaction_session_timeout={int(frozen_seconds * 1000)}"
+        f"-c idle_in_transaction_session_timeout={int(frozen_seconds * 1000)} "
+        "-c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
     )

@@ -127,18 +127,17 @@ class Desk(Generic[Request, Answer]):
         committing = False
         clock = asyncio.get_running_loop().time
         try:
-            async with self._db.desk_transaction() as commit:
+            async with self._db.desk_transaction() as tx:
                 asked = clock()
-                await self._work.turn(commit.tx)
+                await self._work.turn(tx)
                 taken = clock()
                 TURN_SECONDS.observe(taken - asked)
                 batch.extend(self._drain() if fixed is None else fixed)
                 if not batch:
                     return
-                async with commit.tx.pipeline():
-                    answers = await self._work.write(commit.tx, [waiting.request for waiting in batch])
-                    committing = True
-                    await commit.now()
+                answers = await self._work.write(tx, [waiting.request for waiting in batch])
+                committing = True
+                await tx.commit()
                 BATCH_SECONDS.observe(clock() - taken)
         except psycopg.OperationalError as error:
             if not committing or isinstance(error, RETRYABLE):
@@ -216,9 +215,9 @@ class Desk(Generic[Request, Answer]):
         deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             try:
-                async with self._db.desk_transaction() as commit:
-                    await self._work.turn(commit.tx)
-                    return await self._work.settle(commit.tx, answers)
+                async with self._db.desk_transaction() as tx:
+                    await self._work.turn(tx)
+                    return await self._work.settle(tx, answers)
             except CONNECTION_LOST:
                 await asyncio.sleep(0.2)
         raise OutcomeUnknown

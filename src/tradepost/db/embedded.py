@@ -31,7 +31,7 @@ max_wal_size = 4GB
 checkpoint_timeout = 15min
 max_connections = 200
 jit = off
-wal_compression = on
+wal_compression = off
 timezone = UTC
 """
 

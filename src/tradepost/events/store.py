@@ -8,6 +8,7 @@ from tradepost.core.actors import Actor
 from tradepost.core.errors import invalid
 from tradepost.core.ids import uuid7
 from tradepost.db import Reader, Tx
+from tradepost.db.arrays import texts, uuids
 from tradepost.db.connections import Row
 from tradepost.events.model import Event, Fact
 
@@ -44,23 +45,22 @@ async def publish(tx: Tx, fact: Fact, *, actor: Actor, subject_id: UUID) -> None
 async def publish_first(tx: Tx, facts: Sequence[tuple[UUID, Fact, Actor]]) -> None:
     """The first event of each of many new subjects of one store and kind, in one statement."""
     _, some, actor = facts[0]
-    await tx.run(
+    await tx.write(
         """
         insert into event (store_id, id, name, subject_type, subject_id, sequence, actor_kind, actor_id, payload)
         select %(store_id)s, id, %(name)s, %(subject_type)s, subject_id, 1, actor_kind, actor_id, payload::jsonb
-        from unnest(%(ids)b::uuid[], %(subject_ids)b::uuid[], %(actor_kinds)b::text[], %(actor_ids)b::uuid[],
-                    %(payloads)b::text[])
+        from unnest(%(ids)s, %(subject_ids)s, %(actor_kinds)s, %(actor_ids)s, %(payloads)s)
              as fact (id, subject_id, actor_kind, actor_id, payload)
         """,
         {
             "store_id": actor.store_id,
             "name": some.event_name(),
             "subject_type": some.subject_type,
-            "ids": [uuid7() for _ in facts],
-            "subject_ids": [subject_id for subject_id, _, _ in facts],
-            "actor_kinds": [str(actor.kind) for _, _, actor in facts],
-            "actor_ids": [actor.id for _, _, actor in facts],
-            "payloads": [msgspec.json.encode(fact).decode() for _, fact, _ in facts],
+            "ids": uuids([uuid7() for _ in facts]),
+            "subject_ids": uuids([subject_id for subject_id, _, _ in facts]),
+            "actor_kinds": texts([actor.kind for _, _, actor in facts]),
+            "actor_ids": uuids([actor.id for _, _, actor in facts]),
+            "payloads": texts([msgspec.json.encode(fact).decode() for _, fact, _ in facts]),
         },
     )
 

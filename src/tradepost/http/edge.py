@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import cache
 from typing import Any
 
 import structlog
@@ -96,8 +97,9 @@ class _Exchange:
     def _record(self) -> None:
         seconds = time.perf_counter() - self._started
         operation = self._scope["operation"]
-        REQUESTS.labels(operation, str(self._status)).inc()
-        SECONDS.labels(operation).observe(seconds)
+        requests, duration = _metrics(operation, self._status)
+        requests.inc()
+        duration.observe(seconds)
         log.info(
             "request",
             request_id=self._scope["request_id"],
@@ -106,6 +108,11 @@ class _Exchange:
             status=self._status,
             ms=round(seconds * 1000, 2),
         )
+
+
+@cache
+def _metrics(operation: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(operation, str(status)), SECONDS.labels(operation)
 
 
 def _check_target(scope: Any, hosts: frozenset[str]) -> None:  # noqa: ANN401 - ASGI

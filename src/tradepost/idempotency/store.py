@@ -4,6 +4,7 @@ from uuid import UUID
 import msgspec
 
 from tradepost.db import Reader, Tx
+from tradepost.db.arrays import byteas, integers, texts
 from tradepost.db.connections import Row
 from tradepost.idempotency.model import Claim, IdempotencyInFlight, StoredAnswer
 
@@ -26,12 +27,12 @@ FIND_MANY = """
     select key_hash, status, headers, body, fingerprint
     from idempotency_answer
     where store_id = %(store_id)s
-      and key_hash = any(%(key_hashes)b)
+      and key_hash = any(%(key_hashes)s)
 """
 
 
 async def find_many(db: Reader, store_id: UUID, key_hashes: Sequence[bytes]) -> dict[bytes, StoredAnswer]:
-    rows = await db.rows(FIND_MANY, {"store_id": store_id, "key_hashes": list(key_hashes)})
+    rows = await db.rows(FIND_MANY, {"store_id": store_id, "key_hashes": byteas(key_hashes)})
     return answers(rows)
 
 
@@ -49,21 +50,20 @@ async def insert(tx: Tx, claim: Claim, *, status: int, headers: list[tuple[str, 
 
 
 async def insert_many(tx: Tx, store_id: UUID, answers: Sequence[tuple[bytes, StoredAnswer]]) -> None:
-    await tx.run(
+    await tx.write(
         """
         insert into idempotency_answer (store_id, key_hash, fingerprint, status, headers, body)
         select %(store_id)s, key_hash, fingerprint, status, headers::jsonb, body
-        from unnest(%(key_hashes)b::bytea[], %(fingerprints)b::bytea[], %(statuses)b::int4[],
-                    %(headers)b::text[], %(bodies)b::bytea[])
+        from unnest(%(key_hashes)s, %(fingerprints)s, %(statuses)s, %(headers)s, %(bodies)s)
              as answer (key_hash, fingerprint, status, headers, body)
         """,
         {
             "store_id": store_id,
-            "key_hashes": [key_hash for key_hash, _ in answers],
-            "fingerprints": [answer.fingerprint for _, answer in answers],
-            "statuses": [answer.status for _, answer in answers],
-            "headers": [_header_text(answer.headers) for _, answer in answers],
-            "bodies": [answer.body for _, answer in answers],
+            "key_hashes": byteas([key_hash for key_hash, _ in answers]),
+            "fingerprints": byteas([answer.fingerprint for _, answer in answers]),
+            "statuses": integers([answer.status for _, answer in answers]),
+            "headers": texts([_header_text(answer.headers) for _, answer in answers]),
+            "bodies": byteas([answer.body for _, answer in answers]),
         },
     )
 

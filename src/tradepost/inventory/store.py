@@ -8,6 +8,7 @@ import msgspec
 from tradepost.core.ids import uuid7
 from tradepost.core.pages import Page
 from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
+from tradepost.db.arrays import integers, texts, uuids
 from tradepost.db.composing import Window
 from tradepost.db.connections import Row, Statement
 from tradepost.inventory.model import Level, Movement
@@ -55,11 +56,11 @@ def locking(store_id: UUID, variant_ids: Sequence[UUID]) -> tuple[Statement, dic
         join stock_location as location
           on location.store_id = level.store_id and location.id = level.location_id
         where level.store_id = %(store_id)s
-          and level.variant_id = any(%(variant_ids)b)
+          and level.variant_id = any(%(variant_ids)s)
         order by level.variant_id, level.location_id
         for update of level
         """,
-        {"store_id": store_id, "variant_ids": list(variant_ids)},
+        {"store_id": store_id, "variant_ids": uuids(variant_ids)},
     )
 
 
@@ -83,24 +84,22 @@ async def write_movements(tx: Tx, store_id: UUID, movements: Sequence[Movement])
         change = changes[movement.variant_id, movement.location_id]
         change[0] += movement.on_hand_change
         change[1] += movement.reserved_change
-    await tx.run(
+    await tx.write(
         """
         with moved as (
           insert into stock_movement (store_id, variant_id, location_id, id, kind, on_hand_change, reserved_change,
                                       reason, order_id, actor_kind, actor_id)
           select %(store_id)s, variant_id, location_id, id, kind, on_hand_change, reserved_change, reason, order_id,
                  actor_kind, actor_id
-          from unnest(%(variant_ids)b::uuid[], %(location_ids)b::uuid[], %(ids)b::uuid[], %(kinds)b::text[],
-                      %(on_hand_changes)b::int4[], %(reserved_changes)b::int4[], %(reasons)b::text[],
-                      %(order_ids)b::uuid[], %(actor_kinds)b::text[], %(actor_ids)b::uuid[])
+          from unnest(%(variant_ids)s, %(location_ids)s, %(ids)s, %(kinds)s, %(on_hand_changes)s,
+                      %(reserved_changes)s, %(reasons)s, %(order_ids)s, %(actor_kinds)s, %(actor_ids)s)
                as movement (variant_id, location_id, id, kind, on_hand_change, reserved_change, reason, order_id,
                             actor_kind, actor_id)
         )
         update stock_level as level
         set on_hand = level.on_hand + change.on_hand,
             reserved = level.reserved + change.reserved
-        from unnest(%(changed_variants)b::uuid[], %(changed_locations)b::uuid[], %(on_hand)b::int4[],
-                    %(reserved)b::int4[])
+        from unnest(%(changed_variants)s, %(changed_locations)s, %(on_hand)s, %(reserved)s)
              as change (variant_id, location_id, on_hand, reserved)
         where level.store_id = %(store_id)s
           and level.variant_id = change.variant_id
@@ -108,20 +107,20 @@ async def write_movements(tx: Tx, store_id: UUID, movements: Sequence[Movement])
         """,
         {
             "store_id": store_id,
-            "variant_ids": [movement.variant_id for movement in movements],
-            "location_ids": [movement.location_id for movement in movements],
-            "ids": [uuid7() for _ in movements],
-            "kinds": [str(movement.kind) for movement in movements],
-            "on_hand_changes": [movement.on_hand_change for movement in movements],
-            "reserved_changes": [movement.reserved_change for movement in movements],
-            "reasons": [movement.reason for movement in movements],
-            "order_ids": [movement.order_id for movement in movements],
-            "actor_kinds": [str(movement.actor.kind) for movement in movements],
-            "actor_ids": [movement.actor.id for movement in movements],
-            "changed_variants": [variant_id for variant_id, _ in changes],
-            "changed_locations": [location_id for _, location_id in changes],
-            "on_hand": [on_hand for on_hand, _ in changes.values()],
-            "reserved": [reserved for _, reserved in changes.values()],
+            "variant_ids": uuids([movement.variant_id for movement in movements]),
+            "location_ids": uuids([movement.location_id for movement in movements]),
+            "ids": uuids([uuid7() for _ in movements]),
+            "kinds": texts([movement.kind for movement in movements]),
+            "on_hand_changes": integers([movement.on_hand_change for movement in movements]),
+            "reserved_changes": integers([movement.reserved_change for movement in movements]),
+            "reasons": texts([movement.reason for movement in movements]),
+            "order_ids": uuids([movement.order_id for movement in movements]),
+            "actor_kinds": texts([movement.actor.kind for movement in movements]),
+            "actor_ids": uuids([movement.actor.id for movement in movements]),
+            "changed_variants": uuids([variant_id for variant_id, _ in changes]),
+            "changed_locations": uuids([location_id for _, location_id in changes]),
+            "on_hand": integers([on_hand for on_hand, _ in changes.values()]),
+            "reserved": integers([reserved for _, reserved in changes.values()]),
         },
     )
 

@@ -12,7 +12,7 @@ from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
 from tradepost.http.paging import choose
 from tradepost.http.routes import replayed
-from tradepost.idempotency import IdempotencyKeyReused
+from tradepost.idempotency import IdempotencyKeyReused, StoredAnswer
 from tradepost.orders import quoting, store
 from tradepost.orders.deciding import Again, Placed
 from tradepost.orders.model import (
@@ -120,6 +120,8 @@ async def place_order(call: Call, body: OrderIn) -> Answer:
     desks = call.service(Desks)
     request = _request(call, body)
     match await desks.place(request):
+        case Placed(_, StoredAnswer(status, headers, kept)):
+            pass
         case Placed(order):
             status, headers, kept = _keep(order)
         case Again(stored):

@@ -43,9 +43,10 @@ class Facts(msgspec.Struct):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """An accepted order."""
+    """An accepted order; `kept` is the answer that its key keeps, where it has one."""
 
     order: Order
+    kept: StoredAnswer | None = None
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -105,8 +106,7 @@ class _Deciding:
         order = self._order(request, customer, picked, quote)
         self._reserve(request, picked, order.id)
         self.decisions.orders.append((request, order))
-        self._keep(request, order)
-        return Placed(order)
+        return Placed(order, self._keep(request, order))
 
     def _order(self, request: PlaceOrder, customer: Customer | None, picked: Sequence[Offer], quote: Quote) -> Order:
         facts = self._facts
@@ -154,13 +154,14 @@ class _Deciding:
                     )
                 )
 
-    def _keep(self, request: PlaceOrder, order: Order) -> None:
+    def _keep(self, request: PlaceOrder, order: Order) -> StoredAnswer | None:
         if request.claim is None or request.keep is None:
-            return
+            return None
         status, headers, body = request.keep(order)
         answer = StoredAnswer(status, headers, body, request.claim.fingerprint)
         self._facts.kept[request.claim.key_hash] = answer
         self.decisions.answers.append((request.claim.key_hash, answer))
+        return answer
 
 
 def _customer(request: PlaceOrder, facts: Facts) -> Customer | None:

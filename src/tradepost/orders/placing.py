@@ -16,6 +16,7 @@ from tradepost.accounts.store import FIND_CUSTOMERS
 from tradepost.catalog.offers import offers
 from tradepost.core.ids import Ids
 from tradepost.db import Database, Desk, Tx
+from tradepost.db.arrays import byteas, uuids
 from tradepost.db.connections import Params, Statement
 from tradepost.events import publish_first
 from tradepost.idempotency.store import FIND_MANY
@@ -100,18 +101,19 @@ class _Placement:
         statements: list[tuple[Statement, Params]] = [
             store.facts(self._store_id),
             (GET_STORE, mine),
-            (FIND_MANY, mine | {"key_hashes": keys}),
+            (FIND_MANY, mine | {"key_hashes": byteas(keys)}),
             wanted(self._store_id, items),
             locking(self._store_id, named),
         ]
         if customer_ids:
-            statements.append((FIND_CUSTOMERS, mine | {"ids": customer_ids}))
+            statements.append((FIND_CUSTOMERS, mine | {"ids": uuids(customer_ids)}))
         (((last_number, now),), (shop,), kept, offered, stock, *people) = await tx.together(*statements)
         shelf = Shelf(offers(offered))
         levels = levels_by_variant(stock)
         more = [variant_id for variant_id in shelf.variant_ids() if variant_id not in levels]
         if more:
-            levels |= levels_by_variant(await tx.rows(*locking(self._store_id, sorted(more))))
+            (locked,) = await tx.together(locking(self._store_id, sorted(more)))
+            levels |= levels_by_variant(locked)
         return Facts(
             store=Store(*shop),
             now=_to_millisecond(now),

@@ -1,17 +1,17 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg import sql
 
-from tradepost.core import texts
 from tradepost.core.errors import NotFound
 from tradepost.core.ids import first_of
 from tradepost.core.pages import Page
+from tradepost.core.texts import tokens, words_of
 from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
+from tradepost.db.arrays import bigints, byteas, integers, texts, uuids
 from tradepost.db.composing import Window
 from tradepost.db.connections import Row, Statement
 from tradepost.orders.model import Address, FulfillmentStatus, Line, Order, OrderStatus, PaymentStatus
@@ -25,8 +25,11 @@ _MOST_SEARCHED = 20
 
 async def take_turn(tx: Tx, store_id: UUID) -> None:
     """Waits until no other desk places orders for this store; the turn ends with the transaction."""
-    await tx.run(
-        "select pg_advisory_xact_lock(%(kind)s, hashtext(%(store_id)s))", {"kind": _TURN, "store_id": str(store_id)}
+    await tx.together(
+        (
+            "select pg_advisory_xact_lock(%(kind)s::int4, hashtext(%(store_id)s::text))",
+            {"kind": _TURN, "store_id": str(store_id)},
+        )
     )
 
 
@@ -41,17 +44,23 @@ def facts(store_id: UUID) -> tuple[Statement, dict[str, Any]]:
 
 
 async def exists(tx: Tx, store_id: UUID, order_id: UUID) -> bool:
-    return bool(
-        await tx.value(
+    ((found,),) = await tx.together(
+        (
             "select exists (select from sales_order where store_id = %(store_id)s and id = %(id)s)",
             {"store_id": store_id, "id": order_id},
         )
     )
+    return bool(found[0])
 
 
 async def insert_many(tx: Tx, store_id: UUID, orders: Sequence[Order], *, last_number: int) -> None:
     """The orders of a batch with the number of the last one. Whoever calls has the turn, so numbers have no gaps."""
-    await tx.run(
+    shipping = [_json(order.shipping_address) for order in orders]
+    billing = [
+        sent if order.billing_address is order.shipping_address else _json(order.billing_address)
+        for order, sent in zip(orders, shipping, strict=True)
+    ]
+    await tx.write(
         """
         with counted as (
           insert into order_counter (store_id, value)
@@ -61,41 +70,39 @@ async def insert_many(tx: Tx, store_id: UUID, orders: Sequence[Order], *, last_n
         insert into sales_order (store_id, id, order_number, status, payment_status, fulfillment_status, customer_id,
                                  email, currency, tax_included, subtotal, discount_amount, tax_amount, shipping_amount,
                                  total_amount, shipping_address, billing_address, notes, token_hash, words, updated_at)
-        select %(store_id)s, id, order_number, status, payment_status, fulfillment_status, customer_id, email, currency,
-               tax_included, subtotal, discount_amount, tax_amount, shipping_amount, total_amount,
+        select %(store_id)s, id, order_number, %(status)s, %(payment)s, %(fulfillment)s, customer_id, email,
+               %(currency)s, %(tax_included)s, subtotal, discount_amount, tax_amount, shipping_amount, total_amount,
                shipping_address::jsonb, billing_address::jsonb, notes, token_hash, words::tsvector, %(now)s
-        from unnest(%(ids)b::uuid[], %(numbers)b::text[], %(statuses)b::text[], %(payment)b::text[],
-                    %(fulfillment)b::text[], %(customer_ids)b::uuid[], %(emails)b::text[], %(currencies)b::text[],
-                    %(tax_included)b::bool[], %(subtotals)b::int8[], %(discounts)b::int8[], %(taxes)b::int8[],
-                    %(shipping)b::int8[], %(totals)b::int8[], %(shipping_addresses)b::text[],
-                    %(billing_addresses)b::text[], %(notes)b::text[], %(token_hashes)b::bytea[], %(words)b::text[])
-             as placed (id, order_number, status, payment_status, fulfillment_status, customer_id, email, currency,
-                        tax_included, subtotal, discount_amount, tax_amount, shipping_amount, total_amount,
-                        shipping_address, billing_address, notes, token_hash, words)
+        from unnest(%(ids)s, %(numbers)s, %(customer_ids)s, %(emails)s, %(subtotals)s, %(discounts)s, %(taxes)s,
+                    %(shipping)s, %(totals)s, %(shipping_addresses)s, %(billing_addresses)s, %(notes)s,
+                    %(token_hashes)s, %(words)s)
+             as placed (id, order_number, customer_id, email, subtotal, discount_amount, tax_amount, shipping_amount,
+                        total_amount, shipping_address, billing_address, notes, token_hash, words)
         """,
         {
             "store_id": store_id,
             "last_number": last_number,
+            # New orders of one store and moment have these in common.
+            "status": orders[0].status,
+            "payment": orders[0].payment_status,
+            "fulfillment": orders[0].fulfillment_status,
+            "currency": orders[0].currency,
+            "tax_included": orders[0].tax_included,
             "now": orders[0].updated_at,
-            "ids": [order.id for order in orders],
-            "numbers": [order.order_number for order in orders],
-            "statuses": [str(order.status) for order in orders],
-            "payment": [str(order.payment_status) for order in orders],
-            "fulfillment": [str(order.fulfillment_status) for order in orders],
-            "customer_ids": [order.customer_id for order in orders],
-            "emails": [order.email for order in orders],
-            "currencies": [order.currency for order in orders],
-            "tax_included": [order.tax_included for order in orders],
-            "subtotals": [order.subtotal for order in orders],
-            "discounts": [order.discount_amount for order in orders],
-            "taxes": [order.tax_amount for order in orders],
-            "shipping": [order.shipping_amount for order in orders],
-            "totals": [order.total_amount for order in orders],
-            "shipping_addresses": [_json(order.shipping_address) for order in orders],
-            "billing_addresses": [_json(order.billing_address) for order in orders],
-            "notes": [order.notes for order in orders],
-            "token_hashes": [order.token_hash for order in orders],
-            "words": [_words(order) for order in orders],
+            "ids": uuids([order.id for order in orders]),
+            "numbers": texts([order.order_number for order in orders]),
+            "customer_ids": uuids([order.customer_id for order in orders]),
+            "emails": texts([order.email for order in orders]),
+            "subtotals": bigints([order.subtotal for order in orders]),
+            "discounts": bigints([order.discount_amount for order in orders]),
+            "taxes": bigints([order.tax_amount for order in orders]),
+            "shipping": bigints([order.shipping_amount for order in orders]),
+            "totals": bigints([order.total_amount for order in orders]),
+            "shipping_addresses": texts(shipping),
+            "billing_addresses": texts(billing),
+            "notes": texts([order.notes for order in orders]),
+            "token_hashes": byteas([order.token_hash for order in orders]),
+            "words": texts([_words(order) for order in orders]),
         },
     )
 
@@ -104,48 +111,45 @@ async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order]) -> None:
     """Lines and taxes of a batch, in one statement."""
     lines = [(order.id, at, line) for order in orders for at, line in enumerate(order.lines)]
     taxes = [(order.id, at, tax) for order in orders for at, tax in enumerate(order.taxes)]
-    await tx.run(
+    await tx.write(
         """
         with taxed as (
           insert into order_tax (store_id, order_id, position, name, rate_ppm, taxable_amount, amount)
           select %(store_id)s, order_id, position, name, rate_ppm, taxable_amount, amount
-          from unnest(%(tax_orders)b::uuid[], %(tax_positions)b::int4[], %(tax_names)b::text[],
-                      %(tax_rates)b::int4[], %(taxable)b::int8[], %(tax_amounts)b::int8[])
+          from unnest(%(tax_orders)s, %(tax_positions)s, %(tax_names)s, %(tax_rates)s, %(taxable)s, %(tax_amounts)s)
                as tax (order_id, position, name, rate_ppm, taxable_amount, amount)
         )
         insert into order_line (store_id, order_id, id, position, product_id, variant_id, sku, name, options, quantity,
                                 price, subtotal, discount_amount, tax_amount, total_amount)
         select %(store_id)s, order_id, id, position, product_id, variant_id, sku, name, options::jsonb, quantity, price,
                subtotal, discount_amount, tax_amount, total_amount
-        from unnest(%(orders)b::uuid[], %(ids)b::uuid[], %(positions)b::int4[], %(products)b::uuid[],
-                    %(variants)b::uuid[], %(skus)b::text[], %(names)b::text[], %(options)b::text[],
-                    %(quantities)b::int4[], %(prices)b::int8[], %(subtotals)b::int8[], %(discounts)b::int8[],
-                    %(taxes)b::int8[], %(totals)b::int8[])
+        from unnest(%(orders)s, %(ids)s, %(positions)s, %(products)s, %(variants)s, %(skus)s, %(names)s, %(options)s,
+                    %(quantities)s, %(prices)s, %(subtotals)s, %(discounts)s, %(taxes)s, %(totals)s)
              as line (order_id, id, position, product_id, variant_id, sku, name, options, quantity, price, subtotal,
                       discount_amount, tax_amount, total_amount)
         """,
         {
             "store_id": store_id,
-            "tax_orders": [order_id for order_id, _, _ in taxes],
-            "tax_positions": [at for _, at, _ in taxes],
-            "tax_names": [tax.name for _, _, tax in taxes],
-            "tax_rates": [tax.rate_ppm for _, _, tax in taxes],
-            "taxable": [tax.taxable for _, _, tax in taxes],
-            "tax_amounts": [tax.amount for _, _, tax in taxes],
-            "orders": [order_id for order_id, _, _ in lines],
-            "ids": [line.id for _, _, line in lines],
-            "positions": [at for _, at, _ in lines],
-            "products": [line.product_id for _, _, line in lines],
-            "variants": [line.variant_id for _, _, line in lines],
-            "skus": [line.sku for _, _, line in lines],
-            "names": [line.name for _, _, line in lines],
-            "options": [msgspec.json.encode(line.options).decode() for _, _, line in lines],
-            "quantities": [line.quantity for _, _, line in lines],
-            "prices": [line.price for _, _, line in lines],
-            "subtotals": [line.subtotal for _, _, line in lines],
-            "discounts": [line.discount_amount for _, _, line in lines],
-            "taxes": [line.tax_amount for _, _, line in lines],
-            "totals": [line.total_amount for _, _, line in lines],
+            "tax_orders": uuids([order_id for order_id, _, _ in taxes]),
+            "tax_positions": integers([at for _, at, _ in taxes]),
+            "tax_names": texts([tax.name for _, _, tax in taxes]),
+            "tax_rates": integers([tax.rate_ppm for _, _, tax in taxes]),
+            "taxable": bigints([tax.taxable for _, _, tax in taxes]),
+            "tax_amounts": bigints([tax.amount for _, _, tax in taxes]),
+            "orders": uuids([order_id for order_id, _, _ in lines]),
+            "ids": uuids([line.id for _, _, line in lines]),
+            "positions": integers([at for _, at, _ in lines]),
+            "products": uuids([line.product_id for _, _, line in lines]),
+            "variants": uuids([line.variant_id for _, _, line in lines]),
+            "skus": texts([line.sku for _, _, line in lines]),
+            "names": texts([line.name for _, _, line in lines]),
+            "options": texts([_json(line.options) if line.options else "{}" for _, _, line in lines]),
+            "quantities": integers([line.quantity for _, _, line in lines]),
+            "prices": bigints([line.price for _, _, line in lines]),
+            "subtotals": bigints([line.subtotal for _, _, line in lines]),
+            "discounts": bigints([line.discount_amount for _, _, line in lines]),
+            "taxes": bigints([line.tax_amount for _, _, line in lines]),
+            "totals": bigints([line.total_amount for _, _, line in lines]),
         },
     )
 
@@ -157,10 +161,12 @@ def _json(value: object) -> str | None:
 def _words(order: Order) -> str:
     """The search words of a new order as a tsvector literal: number, buyer, e-mail, products."""
     address = order.shipping_address or order.billing_address
-    name = f"{address.first_name} {address.last_name}" if address else ""
-    bought = chain.from_iterable((line.name, line.sku) for line in order.lines)
-    said = " ".join((order.order_number, order.email, order.customer_name, name, *bought))
-    return " ".join(sorted(texts.words(said))[:_MOST_WORDS])
+    found = {*words_of(order.order_number), *words_of(order.email), *words_of(order.customer_name)}
+    if address:
+        found.update(words_of(address.first_name), words_of(address.last_name))
+    for line in order.lines:
+        found.update(words_of(line.name), words_of(line.sku))
+    return " ".join(sorted(found)[:_MOST_WORDS] if len(found) > _MOST_WORDS else found)
 
 
 class Visibility(msgspec.Struct, frozen=True):
@@ -248,7 +254,7 @@ def _moment(moment: datetime | None) -> UUID | None:
 
 def _search(text: str) -> str:
     """A tsquery of which every word must begin a word of the order; a text without words finds nothing."""
-    wanted = texts.tokens(text)[:_MOST_SEARCHED]
+    wanted = tokens(text)[:_MOST_SEARCHED]
     return " & ".join(f"'{word}':*" for word in wanted) or "'~'"
 
 

@@ -1,7 +1,8 @@
 """Orders as clients send and see them."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta
@@ -239,7 +240,7 @@ def address_of(given: AddressIn | None) -> Address | None:
 
 
 def order_out(order: Order) -> OrderOut:
-    written = _writer(order.currency)
+    written = money.writer(order.currency)
     return OrderOut(
         id=order.id,
         order_number=order.order_number,
@@ -265,7 +266,7 @@ def order_out(order: Order) -> OrderOut:
     )
 
 
-def _item_out(line: Line, written: Any) -> ItemOut:  # noqa: ANN401 - see _writer
+def _item_out(line: Line, written: Callable[[int], str]) -> ItemOut:
     return ItemOut(
         id=line.id,
         product_id=line.product_id,
@@ -285,7 +286,7 @@ def _item_out(line: Line, written: Any) -> ItemOut:  # noqa: ANN401 - see _write
 
 def quote_out(priced: quoting.PricedItems) -> QuoteOut:
     quote = priced.quote
-    written = _writer(quote.currency)
+    written = money.writer(quote.currency)
     members = quote_members(quote)
     return QuoteOut(
         currency=quote.currency,
@@ -312,10 +313,3 @@ def quote_out(priced: quoting.PricedItems) -> QuoteOut:
         total_amount=members["totalAmount"],
         explanation=explain(quote, [offer.name for offer in priced.offers]),
     )
-
-
-def _writer(currency: str):  # noqa: ANN202 - minor units to text
-    def written(minor: int) -> str:
-        return money.text(minor, currency)
-
-    return written
