@@ -105,7 +105,7 @@ async def test_a_killed_database_comes_back_by_itself_and_nothing_acknowledged_i
 def _kill_all(server: Server, kinds: list[str]) -> None:
     found = {"postmaster": [server.postmaster()], "backend": server.backends(), "worker": server.workers()}
     for kind in kinds:
-        pid = found[kind][-1]
+        pid = found[kind][0]
         assert pid is not None
         kill(pid)
 

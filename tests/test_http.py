@@ -105,6 +105,25 @@ async def test_a_method_that_is_not_there_is_405_with_allow(shop: Shop, method: 
     assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
 
 
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("application/json", 200),
+        ("*/*", 200),
+        ("text/html, application/*;q=0.8", 200),
+        ("application/problem+json, application/json", 200),
+        ("text/html", 406),
+        ("application/xml;q=0.9, image/*", 406),
+        ("application/json;q=0", 406),
+    ],
+)
+async def test_who_takes_no_json_is_told(shop: Shop, accept: str, status: int) -> None:
+    """D17."""
+    answer = await shop.guest("GET", "/products", headers={"Accept": accept})
+    assert answer.status_code == status
+    assert status == 200 or same_problem(answer, 406, "not_acceptable")
+
+
 async def test_head_is_get_without_a_body(shop: Shop) -> None:
     mug = await shop.product()
     head, get = [await shop.client.request(method, f"/api/v1/products/{mug['slug']}") for method in ("HEAD", "GET")]

@@ -19,6 +19,7 @@ from tradepost.http.problems import (
     InvalidHost,
     MalformedJson,
     MalformedRequest,
+    NotAcceptable,
     Problem,
     UnsupportedMediaType,
     status_of,
@@ -134,7 +135,7 @@ def _lean(schema: Document) -> Document:
 def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
     """Every refusal that an operation can answer with."""
     found: list[type[ShopError]] = [InvalidHost, MalformedRequest, Unauthenticated, ValidationFailed]
-    found += [InternalError, Unavailable, *operation.problems]
+    found += [NotAcceptable, InternalError, Unavailable, *operation.problems]
     if permission != PUBLIC:
         found.append(Forbidden)
     if _PARAMETER.search(operation.path) or not operation.problems:

@@ -1,6 +1,7 @@
 """Operations: a function, what it takes and answers, and how it runs. One way in for each of them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -19,6 +20,7 @@ from tradepost.http.call import Call, Services
 from tradepost.http.problems import (
     IdempotencyKeyInvalid,
     IdempotencyKeyRequired,
+    NotAcceptable,
     answer_of,
 )
 
@@ -34,6 +36,8 @@ _DEFAULTS: dict[str, Any] = {
     "keyed": True,
 }
 _BODILESS = b""
+_JSON_RANGES = frozenset({b"*/*", b"application/*", b"application/json", b"application/problem+json", b""})
+_REFUSED = frozenset({b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"})
 
 Handler = Callable[..., Awaitable[Answer]]
 Identify = Callable[[Mapping[bytes, bytes]], Awaitable[Actor]]
@@ -168,6 +172,8 @@ def _handler(operation: Operation, gate: Gate) -> HTTPRouteHandler:
 
 async def _handle(operation: Operation, gate: Gate, permission: str, scope: Any, receive: Any) -> Answer:  # noqa: ANN401
     headers: dict[bytes, bytes] = scope["request_headers"]
+    if not _takes_json(headers.get(b"accept", b"*/*")):
+        raise NotAcceptable
     actor = await gate.identify(headers)
     if permission != PUBLIC and not actor.may(permission):
         raise Forbidden(f"This needs the permission {permission}") if actor.id else Unauthenticated
@@ -182,6 +188,16 @@ async def _handle(operation: Operation, gate: Gate, permission: str, scope: Any,
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments.get("body"))
     return await operation.run(operation, call, arguments)
+
+
+@lru_cache(256)
+def _takes_json(accept: bytes) -> bool:
+    """Whether JSON is among what a caller accepts (RFC 9110, 12.5.1); a range with q=0 is refused."""
+    ranges = [part.replace(b" ", b"").lower().split(b";") for part in accept.split(b",")]
+    return any(
+        kind in _JSON_RANGES and not any(parameter in _REFUSED for parameter in parameters)
+        for kind, *parameters in ranges
+    )
 
 
 def _caller(actor: Actor, body: msgspec.Struct | None) -> str:
