@@ -5,8 +5,8 @@ import ctypes
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -14,17 +14,17 @@ import pytest
 
 from tests.crowd import Crowd, History, by_api, by_sql, judge, judge_stock, stocked
 from tests.server import PATIENCE, Server, kill, scratch_folder, serving, tradepost, until
+from tradepost.app import demo, operating
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 
-@contextmanager
-def _shop(folder: Path, **settings: object) -> Iterator[tuple[Server, Crowd, str]]:
+@asynccontextmanager
+async def _shop(folder: Path, **settings: object) -> AsyncIterator[tuple[Server, Crowd, str]]:
     """A server with stock, and a crowd that has not begun."""
     with serving(folder=folder, log_level="warning", **settings) as server:
-        made = server.run("seed", "--products=1", "--customers=0", "--orders=0")
-        assert made.returncode == 0, made.stderr
-        key = server.key()
+        await demo.create_store(server.database_url)
+        key = await operating.create_key(server.database_url, name="tests", scopes=["*"], store=None)
         history = History(folder / "history")
         try:
             yield server, Crowd(server, stocked(server, key), history), key
@@ -54,16 +54,15 @@ def _judge(crowd: Crowd, server: Server, key: str) -> None:
 
 async def test_killed_api_workers_lose_and_double_nothing(database_url: str) -> None:
     dice = random.Random(1)
-    with (
-        scratch_folder() as folder,
-        _shop(folder, database_url=database_url, unsafe_database=True) as (server, crowd, key),
-    ):
-        async with crowd.shopping():
-            for victims in (1, 1, 2, 1, 2):
-                await crowd.more(dice.randrange(40, 120))
-                await _kill_workers(server, dice.sample(server.workers(), victims))
-            await crowd.more(100)
-        _judge(crowd, server, key)
+    settings: dict[str, object] = {"database_url": database_url, "unsafe_database": True}
+    with scratch_folder() as folder:
+        async with _shop(folder, **settings) as (server, crowd, key):
+            async with crowd.shopping():
+                for victims in (1, 1, 2, 1, 2):
+                    await crowd.more(dice.randrange(40, 120))
+                    await _kill_workers(server, dice.sample(server.workers(), victims))
+                await crowd.more(100)
+            _judge(crowd, server, key)
 
 
 async def _kill_workers(server: Server, victims: list[int]) -> set[int]:
@@ -92,14 +91,14 @@ async def test_a_worker_that_dies_again_and_again_is_started_again_and_again(dat
 @pytest.mark.embedded
 async def test_a_killed_database_comes_back_by_itself_and_nothing_acknowledged_is_lost() -> None:
     """First the whole server, then one of its processes (which makes PostgreSQL end all the others), then both."""
-    with scratch_folder() as folder, _shop(folder) as (server, crowd, key):
-        async with crowd.shopping():
-            for victims in (["postmaster"], ["backend"], ["backend", "worker"], ["postmaster", "worker"]):
+    with scratch_folder() as folder:
+        async with _shop(folder) as (server, crowd, key):
+            async with crowd.shopping():
+                for victims in (["postmaster"], ["backend"], ["backend", "worker"], ["postmaster", "worker"]):
+                    await crowd.more(100)
+                    _kill_all(server, victims)
                 await crowd.more(100)
-                _kill_all(server, victims)
-                await until(lambda: server.postmaster() is not None, "PostgreSQL is there again")
-            await crowd.more(100)
-        _judge(crowd, server, key)
+            _judge(crowd, server, key)
 
 
 def _kill_all(server: Server, kinds: list[str]) -> None:
@@ -114,14 +113,13 @@ def _kill_all(server: Server, kinds: list[str]) -> None:
 async def test_all_killed_at_once_is_a_restart_away_from_going_on() -> None:
     """API, workers and database: what a power cut leaves, less the lost disk cache, is opened again by a start."""
     with scratch_folder() as folder:
-        with _shop(folder) as (server, crowd, key):
-            async with crowd.shopping():
-                await crowd.more(200)
-                postmaster = server.postmaster()
-                assert postmaster is not None
-                for pid in (server.process.pid, *server.workers(), postmaster):
-                    kill(pid)
-                server.process.wait(PATIENCE)
+        async with _shop(folder) as (server, crowd, key), crowd.shopping():
+            await crowd.more(200)
+            postmaster = server.postmaster()
+            assert postmaster is not None
+            for pid in (server.process.pid, *server.workers(), postmaster):
+                kill(pid)
+            server.process.wait(PATIENCE)
         with serving(folder=folder) as again:
             _judge(crowd, again, key)
 
@@ -158,7 +156,7 @@ async def test_a_stop_under_load_answers_what_it_wrote(database_url: str) -> Non
     """SIGTERM: who got no answer has no order, so that nothing that was taken went without its answer."""
     settings: dict[str, object] = {"database_url": database_url, "unsafe_database": True}
     with scratch_folder() as folder:
-        with _shop(folder, **settings) as (server, crowd, key):
+        async with _shop(folder, **settings) as (server, crowd, key):
             async with crowd.shopping(retry=False):
                 await crowd.more(200)
                 server.process.terminate()

@@ -144,7 +144,7 @@ def verify() -> None:
 @click.option("--processes", default=4, show_default=True, type=click.IntRange(1, 32))
 @click.option("--url", "base_url", default=None, help="A running server; without it, one is started for the proof.")
 @click.option(
-    "--key", default=None, envvar="TRADEPOST_KEY", help="With --url: a key for products:write and orders:read."
+    "--key", default=None, envvar="PROVE_STOCK_KEY", help="With --url: a key for products:write and orders:read."
 )
 def prove_stock(buyers: int, units: int, processes: int, base_url: str | None, key: str | None) -> None:
     """Let concurrent buyers race for a few units, and show that exactly these are sold."""

@@ -209,8 +209,10 @@ class _Filling:
                 select variant.id
                 from product_variant as variant
                 join product on product.store_id = variant.store_id and product.id = variant.product_id
+                join stock_level as level on level.store_id = variant.store_id and level.variant_id = variant.id
                 where variant.store_id = %(store_id)s
                   and product.status = 'ACTIVE'
+                  and level.on_hand >= 60
                 order by variant.id
                 limit 2000
                 """,
@@ -266,7 +268,7 @@ def _product(number: int) -> Draft:
                 compare_price=price + 500 * at + 1000 if number % 7 == 0 else None,
                 cost_price=price // 2,
                 weight=dice.randrange(80, 4000),
-                opening_stock=dice.choice([0, 12, 40, 150, 400]),
+                opening_stock=dice.choice([0, 12, 60, 150, 400]),
             )
             for at, size in enumerate(sizes)
         ),

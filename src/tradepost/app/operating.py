@@ -10,7 +10,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from tradepost import accounts, stores
+from tradepost import accounts, idempotency, stores
 from tradepost.app import databases
 from tradepost.app.settings import PREFIX, Settings, SettingsInvalid, load
 from tradepost.core.actors import system
@@ -58,6 +58,16 @@ async def demo_key(url: str, secret: bytes) -> str:
     finally:
         await db.close()
     return key
+
+
+async def tidy(url: str) -> int:
+    """Forgets what need not be kept for longer; how many idempotency answers."""
+    db = Database(url, size=2)
+    await db.open()
+    try:
+        return await db.write(idempotency.delete_older)
+    finally:
+        await db.close()
 
 
 def doctor(environment: Mapping[str, str]) -> bool:

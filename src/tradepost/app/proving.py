@@ -91,7 +91,7 @@ def prove(race: Race, *, base_url: str | None, key: str | None) -> bool:
 def _shop(base_url: str | None, key: str | None) -> Iterator[Shop]:
     if base_url is not None:
         if not key:
-            msg = "--url needs --key (or TRADEPOST_KEY): 'tradepost keys create --name proof --scope \"*\"' makes one"
+            msg = "--url needs --key (or PROVE_STOCK_KEY): 'tradepost keys create --name proof --scope \"*\"' makes one"
             raise ProofImpossible(msg)
         yield Shop(base_url.rstrip("/"), key)
         return

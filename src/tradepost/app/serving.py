@@ -1,10 +1,12 @@
 """`tradepost serve`: the database, its migrations, the demo shop where asked for, and the API workers."""
 
+import asyncio
+import gc
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -13,13 +15,15 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from litestar.types import ASGIApp
 
-from tradepost.app import databases, wiring
+from tradepost.app import databases, operating, wiring
 from tradepost.app.settings import Settings, load
 from tradepost.core.errors import Conflict
 from tradepost.http import logs
 
 log = structlog.get_logger()
 _WATCH_SECONDS = 0.5
+_TIDY_SECONDS = 3600.0
+_JOIN_SECONDS = 5.0
 
 
 class PortTaken(Conflict):
@@ -34,7 +38,7 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
     A worker that dies is started again, and so is the embedded database. Raises PortTaken.
     """
     check_port(settings.host, settings.port)
-    with _watched(embedded):
+    with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
         os.environ["TRADEPOST_DATABASE_URL"] = url
         Granian(
             "tradepost.app.serving:worker",
@@ -60,7 +64,16 @@ def worker() -> ASGIApp:
     logs.configure(settings.log_level)
     url = settings.database_url
     assert url is not None  # noqa: S101 - the parent process has set it
-    return wiring.application(settings, url)
+    application = wiring.application(settings, url)
+    _collect_less()
+    return application
+
+
+def _collect_less() -> None:
+    """Spares the collector what lives as long as the process. A batch makes thousands of values without a cycle."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def check_port(host: str, port: int) -> None:
@@ -78,25 +91,35 @@ def check_port(host: str, port: int) -> None:
 
 
 @contextmanager
-def _watched(embedded: databases.EmbeddedDatabase | None) -> Iterator[None]:
-    """Starts the embedded server again whenever it has died."""
+def _repeating(seconds: float, chore: Callable[[], None]) -> Iterator[None]:
+    """Does something again and again beside the server; a failure is logged, and it is tried again."""
     done = threading.Event()
 
-    def watch() -> None:
-        while embedded and not done.wait(_WATCH_SECONDS):
+    def repeat() -> None:
+        while not done.wait(seconds):
             try:
-                if embedded.ensure_running():
-                    log.warning("embedded_database_restarted")
+                chore()
             except Exception as error:  # noqa: BLE001 - it is tried again
-                log.error("embedded_database_down", error=str(error))  # noqa: TRY400 - no stack to the terminal
+                log.warning("chore_failed", error=type(error).__name__, detail=str(error))
 
-    thread = threading.Thread(target=watch, daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
-        thread.join()
+        thread.join(_JOIN_SECONDS)
+
+
+def _revive(embedded: databases.EmbeddedDatabase | None) -> None:
+    """Starts the embedded server again where it has died."""
+    if embedded and embedded.ensure_running():
+        log.warning("embedded_database_restarted")
+
+
+def _tidy(url: str) -> None:
+    forgotten = asyncio.run(operating.tidy(url))
+    log.info("tidied", idempotency_answers=forgotten)
 
 
 def stop_cleanly_on_sigterm() -> None:

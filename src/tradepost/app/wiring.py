@@ -26,6 +26,7 @@ from tradepost.events.api import routes as events_routes
 from tradepost.http import docs
 from tradepost.http.call import Services
 from tradepost.http.edge import Edge
+from tradepost.http.logs import AccessLog
 from tradepost.http.openapi import Document, document
 from tradepost.http.problems import answer_of, from_framework
 from tradepost.http.routes import Gate, Operation, handlers
@@ -94,7 +95,8 @@ def application(settings: Settings, url: str) -> ASGIApp:
         openapi_config=None,
         exception_handlers={HTTPException: _framework_problem},
     )
-    return Edge(app, hosts=settings.allowed_hosts)
+    access = AccessLog() if settings.log_level in ("debug", "info") else None
+    return Edge(app, hosts=settings.allowed_hosts, access=access)
 
 
 def _framework_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -104,7 +104,7 @@ async def change_variant(
 
 
 async def archive(tx: Tx, ref: str, *, actor: Actor, expected_version: int | None = None) -> Product:
-    """Takes a product off sale for good; again changes nothing. Raises NotFound, Stale."""
+    """Takes a product off sale; again changes nothing. Raises NotFound, Stale."""
     return await change(tx, ref, ProductChanges(status=Status.ARCHIVED), actor=actor, expected_version=expected_version)
 
 

@@ -14,18 +14,18 @@ class DatabaseUnfit(Conflict):
 
 
 def check_server(url: str, *, unsafe_for_tests: bool = False) -> str:
-    """The server's version; DatabaseUnfit for one older than 15, or with fsync or full_page_writes off.
+    """The server's version; DatabaseUnfit for one older than 15, or with fsync, full_page_writes or synchronous_commit off.
 
-    `unsafe_for_tests` allows the latter two. psycopg.OperationalError where the server does not answer.
+    `unsafe_for_tests` allows the latter three. psycopg.OperationalError where the server does not answer.
     """
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         version = connection.info.server_version
         if version < OLDEST:
             msg = f"PostgreSQL 15 or newer is needed; this server has {version // 10_000}"
             raise DatabaseUnfit(msg)
-        for name in ("fsync", "full_page_writes"):
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
             (value,) = connection.execute("select current_setting(%s)", [name]).fetchone() or ("?",)
-            if value != "on" and not unsafe_for_tests:
+            if value == "off" and not unsafe_for_tests:
                 msg = (
                     f"{name} is {value}: confirmed orders could be lost. Turn it on, or, for tests only, "
                     "set TRADEPOST_UNSAFE_DATABASE=1"

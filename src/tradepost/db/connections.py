@@ -138,9 +138,9 @@ class Database:
             try:
                 async with self.transaction() as tx:
                     return await unit(tx)
-            except RETRYABLE:
+            except RETRYABLE as error:
                 if attempt == _ATTEMPTS:
-                    raise
+                    raise DatabaseUnavailable from error
                 RETRIES.inc()
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise AssertionError

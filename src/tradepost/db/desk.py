@@ -196,7 +196,8 @@ class Desk(Generic[Request, Answer]):
                 continue
             except Exception as other:  # noqa: BLE001 - each caller gets it
                 return await self._failed(list(batch), other)
-        return self._refuse(batch, error)
+        log.warning("desk_gave_up", error=type(error).__name__, batch=len(batch))
+        return self._refuse(batch, DeskBusy())
 
     async def _redo(self, batch: list[_Waiting[Request, Answer]]) -> None:
         try:

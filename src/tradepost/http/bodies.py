@@ -186,7 +186,7 @@ def _refuse_forbidden(value: Any, pointer: str) -> None:  # noqa: ANN401 - any J
 _PATH = re.compile(r" - at `\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 _FIELD = re.compile(r"(missing required|contains unknown) field `(.*?)`")
-_RANGE = re.compile(r"[<>]=? ?-?\d|length|out of range|matching regex|multiple")
+_RANGE = re.compile(r"[<>]=? ?-?\d|length|out of range|multiple")
 
 
 def refusal(error: msgspec.ValidationError, root: str) -> ValidationFailed:
@@ -201,6 +201,8 @@ def refusal(error: msgspec.ValidationError, root: str) -> ValidationFailed:
         missing = field[1] == "missing required"
         code = "required" if missing else "unknown_parameter" if root else "unknown_field"
         said = "is missing" if missing else "is not known here"
+    elif "matching regex" in said:
+        code, said = "invalid_format", "does not have the right form"
     elif "Invalid enum value" in said or "Invalid value" in said:
         code, said = "invalid_value", said[0].lower() + said[1:]
     else:

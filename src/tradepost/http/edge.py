@@ -2,15 +2,18 @@
 
 import re
 import time
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
+import msgspec
 import structlog
 from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from tradepost.core import clock
 from tradepost.core.errors import ShopError, invalid
 from tradepost.core.ids import uuid7
+from tradepost.http.logs import AccessLog
 from tradepost.http.problems import InternalError, InvalidHost, answer_of
 
 log = structlog.get_logger()
@@ -36,15 +39,34 @@ _LOCKED_DOWN = (b"content-security-policy", b"default-src 'none'; frame-ancestor
 class Edge:
     """Wraps the application. `hosts` are the host names it answers to; empty for any."""
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] = frozenset()) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] = frozenset(), access: AccessLog | None = None) -> None:
         self._app = app
         self._hosts = hosts
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await _Exchange(scope, send).run(self._app, self._hosts, receive)
+        exchange = _Exchange(scope, send)
+        try:
+            await exchange.run(self._app, self._hosts, receive)
+        finally:
+            done = exchange.record()
+            if self._access:
+                self._access.write(done)
+
+
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """What is logged of a request: nothing personal."""
+
+    event: str
+    request_id: str
+    method: str
+    operation: str
+    status: int
+    ms: float
+    timestamp: str
 
 
 class _Exchange:
@@ -76,8 +98,6 @@ class _Exchange:
             if self._status:
                 raise
             await self._problem(InternalError())
-        finally:
-            self._record()
 
     async def _problem(self, error: ShopError) -> None:
         answer = answer_of(error, instance=self._scope["path"], request_id=self._scope["request_id"])
@@ -94,19 +114,21 @@ class _Exchange:
             message["body"] = b""
         await self._send(message)
 
-    def _record(self) -> None:
+    def record(self) -> Done:
+        """Counts the request; its line for the log."""
         seconds = time.perf_counter() - self._started
         operation = self._scope["operation"]
         requests, duration = _metrics(operation, self._status)
         requests.inc()
         duration.observe(seconds)
-        log.info(
+        return Done(
             "request",
-            request_id=self._scope["request_id"],
-            method=self._scope["method"],
-            operation=operation,
-            status=self._status,
-            ms=round(seconds * 1000, 2),
+            self._scope["request_id"],
+            self._scope["method"],
+            operation,
+            self._status,
+            round(seconds * 1000, 2),
+            clock.rfc3339(clock.from_ms(time.time_ns() // 1_000_000)),
         )
 
 
@@ -115,13 +137,17 @@ def _metrics(operation: str, status: int) -> tuple[Counter, Histogram]:
     return REQUESTS.labels(operation, str(status)), SECONDS.labels(operation)
 
 
+@lru_cache(1024)
+def _is_served(host: bytes, hosts: frozenset[str]) -> bool:
+    if not _HOST.fullmatch(host):
+        return False
+    return not hosts or host.decode().rsplit(":", 1)[0].lower() in hosts
+
+
 def _check_target(scope: Any, hosts: frozenset[str]) -> None:  # noqa: ANN401 - ASGI
     headers = scope["request_headers"]
     host = headers.get(b"host")
-    if host is not None:
-        if not _HOST.fullmatch(host):
-            raise InvalidHost
-        if hosts and host.decode().rsplit(":", 1)[0].lower() not in hosts:
-            raise InvalidHost
+    if host is not None and not _is_served(host, hosts):
+        raise InvalidHost
     if "\x00" in scope["path"] or "\ufffd" in scope["path"]:
         raise invalid("", "invalid_character", "The path has a character it may not have")

@@ -1,7 +1,6 @@
 """Who gets what: a pure function from a batch of requests and the facts to orders and refusals, in order of arrival."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +10,7 @@ import msgspec
 from tradepost.accounts import Customer
 from tradepost.catalog.offers import Offer
 from tradepost.core import clock, money
+from tradepost.core.actors import ActorKind
 from tradepost.core.errors import FieldError, ReferenceNotFound, ShopError, invalid
 from tradepost.core.ids import Ids
 from tradepost.idempotency import StoredAnswer
@@ -111,7 +111,7 @@ class _Deciding:
     def _order(self, request: PlaceOrder, customer: Customer | None, picked: Sequence[Offer], quote: Quote) -> Order:
         facts = self._facts
         order_id = self._order_ids.new(clock.to_ms(facts.now))
-        guest = request.actor.id is None
+        guest = request.actor.kind is ActorKind.GUEST
         return Order(
             id=order_id,
             order_number=f"{facts.store.order_prefix}{facts.last_number}",
@@ -202,10 +202,10 @@ def quote_members(quote: Quote) -> dict[str, str]:
 
 def _check_stock(items: Sequence[Item], picked: Sequence[Offer], levels: dict[UUID, list[Level]]) -> None:
     """The same variant in several lines is summed before it is compared."""
-    needed: Counter[UUID] = Counter()
+    needed: dict[UUID, int] = {}
     for item, offer in zip(items, picked, strict=True):
         if offer.track_inventory:
-            needed[offer.variant_id] += item.quantity
+            needed[offer.variant_id] = needed.get(offer.variant_id, 0) + item.quantity
     short = {
         variant_id: left
         for variant_id, quantity in needed.items()

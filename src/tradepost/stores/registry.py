@@ -15,7 +15,7 @@ _SECONDS = 1.0
 class NoStore(NotFound):
     """This installation has no store yet, or none for this host."""
 
-    title = "There is no store here; run 'tradepost seed' or create one"
+    title = "There is no store here yet: 'tradepost seed' makes one"
 
 
 class Stores:

@@ -1,0 +1,131 @@
+"""The database goes away under a running API, and comes back: a blip, told honestly."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.server import PATIENCE, Server, postmaster_of, scratch_folder, serving, wait_until
+from tests.shop import same_problem
+from tradepost.app import demo, operating
+from tradepost.db.embedded import EmbeddedDatabase
+from tradepost.db.migrations import migrate
+
+pytestmark = pytest.mark.anyio
+_INNARDS = ("psycopg", "Traceback", "select ", "insert ", "PGSQL", "host=", "socket", ".py")
+
+
+@contextmanager
+def _closed(url: str) -> Iterator[None]:
+    """The database takes no connections, and has none, during the block."""
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    name = sql.Identifier(str(info["dbname"]))
+    elsewhere = psycopg.conninfo.make_conninfo(url, dbname="postgres")
+    with psycopg.connect(elsewhere, autocommit=True) as connection:
+        connection.execute(sql.SQL("alter database {} allow_connections false").format(name))
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [info["dbname"]]
+        )
+        try:
+            yield
+        finally:
+            connection.execute(sql.SQL("alter database {} allow_connections true").format(name))
+
+
+async def _with_a_mug(server: Server) -> tuple[str, dict[str, Any]]:
+    """A shop with one product, and a key to it."""
+    await demo.create_store(server.database_url)
+    key = await operating.create_key(server.database_url, name="tests", scopes=["*"], store=None)
+    body = {"name": "Mug", "price": "10.00", "status": "ACTIVE", "inventoryQuantity": 1000}
+    answer = httpx2.post(f"{server.url}/api/v1/products", json=body, headers={"X-API-Key": key}, timeout=PATIENCE)
+    assert answer.status_code == 201, answer.text
+    return key, answer.json()
+
+
+async def _everything(server: Server, key: str, mug: dict[str, Any]) -> list[httpx2.Response]:
+    """An answer of every kind of operation: reads of guests and staff, an order, a write in a transaction."""
+    staff = {"X-API-Key": key}
+    order = {"email": "ada@example.com", "items": [{"productId": mug["id"], "quantity": 1}]}
+    async with httpx2.AsyncClient(base_url=f"{server.url}/api/v1", timeout=PATIENCE, trust_env=False) as client:
+        return await asyncio.gather(
+            client.get("/products"),
+            client.get(f"/products/{mug['slug']}"),
+            client.get("/products/featured"),
+            client.get("/products/low-stock", headers=staff),
+            client.get("/orders", headers=staff),
+            client.get(f"/orders/{uuid4()}", headers=staff),
+            client.get("/events", headers=staff),
+            client.get("/api-keys", headers=staff),
+            client.post("/orders", json=order, headers={"Idempotency-Key": "same"}),
+            client.post("/orders/quote", json={"items": order["items"]}),
+            client.patch(f"/products/{mug['id']}", json={"name": "Mug"}, headers=staff),
+            client.post(f"/products/{mug['id']}/inventory", json={"quantity": 1, "reason": "x"}, headers=staff),
+        )
+
+
+async def _is_away(server: Server, key: str, mug: dict[str, Any]) -> None:
+    for answer in await _everything(server, key, mug):
+        assert same_problem(answer, 503, "database_unavailable")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert not [word for word in _INNARDS if word in answer.text], answer.text
+    assert server.get("/health/live").status_code == 200
+    ready = server.get("/health/ready")
+    assert (ready.status_code, ready.json()["status"]) == (503, "unavailable")
+    assert ready.headers["retry-after"] == "1"
+
+
+async def _is_back(server: Server, key: str, mug: dict[str, Any], workers: list[int]) -> None:
+    """Within a while, everything is answered again, by the same processes, and what was sent often was ordered once."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        statuses = Counter(answer.status_code for answer in await _everything(server, key, mug))
+        if statuses == {200: 10, 201: 1, 404: 1}:
+            break
+        assert statuses.keys() <= {200, 201, 404, 503}, statuses
+        assert time.monotonic() < deadline, statuses
+    assert server.get("/health/ready").status_code == 200
+    assert server.workers() == workers
+    assert server.get("/api/v1/orders", headers={"X-API-Key": key}).json()["total"] == 1
+    assert "request_failed" not in server.log
+
+
+async def test_a_database_that_takes_no_connections_is_a_503_and_no_reason_to_restart(database_url: str) -> None:
+    with serving(database_url=database_url, unsafe_database=True) as server:
+        key, mug = await _with_a_mug(server)
+        workers = server.workers()
+        for _ in range(2):
+            with _closed(database_url):
+                await _is_away(server, key, mug)
+            await _is_back(server, key, mug, workers)
+
+
+@pytest.mark.embedded
+@pytest.mark.xdist_group("faults")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+async def test_a_database_server_that_is_gone_is_a_503_until_it_is_started_again(how: signal.Signals) -> None:
+    with scratch_folder() as folder:
+        database = EmbeddedDatabase(folder / "data")
+        try:
+            migrate(database.url)
+            with serving(folder=folder, database_url=database.url) as server:
+                key, mug = await _with_a_mug(server)
+                workers = server.workers()
+                first = postmaster_of(folder)
+                assert first is not None
+                os.kill(first, how)
+                wait_until(lambda: postmaster_of(folder) is None, "PostgreSQL is gone")
+                await _is_away(server, key, mug)
+                wait_until(lambda: not database.ensure_running(), "PostgreSQL is there again")
+                await _is_back(server, key, mug, workers)
+        finally:
+            database.close()
