@@ -77,7 +77,7 @@ async def open_shop(url: str, settings: Settings) -> AsyncIterator[Shop]:
     """The application over a migrated database, with the demo's store and a key for everything."""
     await demo.create_store(url)
     key = await operating.create_key(url, name="tests", scopes=["*"], store=None)
-    app = application(settings, url)
+    app: Any = application(settings, url)
     async with _lifespan(app):
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:

@@ -1,6 +1,7 @@
 import asyncio
 import json
 
+import httpx2
 import pytest
 
 from tests.shop import Shop, open_shop, same_problem
@@ -10,7 +11,7 @@ pytestmark = pytest.mark.anyio
 JSON = {"Content-Type": "application/json"}
 
 
-async def _post(shop: Shop, content: bytes, **headers: str) -> object:
+async def _post(shop: Shop, content: bytes, **headers: str) -> httpx2.Response:
     return await shop.guest("POST", "/orders", content=content, headers=JSON | headers)
 
 

@@ -50,8 +50,9 @@ class AccessLog:
         self._lines.append(self._encoder.encode(line))
 
     def flush(self) -> None:
-        lines, self._lines = self._lines, []
-        sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
+        written = b"\n".join(self._lines) + b"\n"
+        self._lines.clear()
+        sys.stdout.buffer.write(written)
         sys.stdout.buffer.flush()
 
 
