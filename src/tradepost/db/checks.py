@@ -16,7 +16,8 @@ class DatabaseUnfit(Conflict):
 def check_server(url: str, *, unsafe_for_tests: bool = False) -> str:
     """The server's version; DatabaseUnfit for one older than 15, or one that is set to lose commits at a power cut.
 
-    That is fsync, full_page_writes or synchronous_commit off; `unsafe_for_tests` allows it. psycopg.OperationalError where the server does not answer.
+    That is fsync, full_page_writes or synchronous_commit off; `unsafe_for_tests` allows it. psycopg.OperationalError
+    where the server does not answer.
     """
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         version = connection.info.server_version
