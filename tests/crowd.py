@@ -153,7 +153,8 @@ def by_sql(url: str) -> list[OnRecord]:
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             """
-            select placed.id::text, placed.order_number, placed.email, (placed.total_amount / 100.0)::numeric(20, 2)::text,
+            select placed.id::text, placed.order_number, placed.email,
+                   (placed.total_amount / 100.0)::numeric(20, 2)::text,
                    (select jsonb_object_agg(line.variant_id, line.quantity) from order_line as line
                     where line.store_id = placed.store_id and line.order_id = placed.id)
             from sales_order as placed

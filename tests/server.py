@@ -23,7 +23,7 @@ PATIENCE = 60.0
 """Seconds after which something that has to happen will not happen any more."""
 
 
-def environment(**settings: object) -> dict[str, str]:
+def environment(**settings: Any) -> dict[str, str]:
     """This process's environment with these settings (`data_dir=…`) and no others; None leaves a setting out."""
     ours = ("TRADEPOST_", "PROMETHEUS_", "COV_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -31,7 +31,7 @@ def environment(**settings: object) -> dict[str, str]:
     return inherited | {"COLUMNS": "250", "NO_COLOR": "1", "TERM": "dumb"} | given
 
 
-def tradepost(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+def tradepost(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
     """Runs one command to its end."""
     return subprocess.run(
         [*PROGRAM, *arguments],
@@ -73,7 +73,7 @@ class Server:
         self,
         folder: Path,
         arguments: tuple[str, ...],
-        settings: dict[str, object],
+        settings: dict[str, Any],
         before_start: Callable[[], None] | None = None,
     ) -> None:
         self.folder = folder
@@ -103,13 +103,10 @@ class Server:
 
     def workers(self) -> list[int]:
         """The API processes: the children that run this very program."""
-        found = []
         with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self.process.pid).children():
-                with suppress(psutil.NoSuchProcess):
-                    if "tradepost.app" in child.cmdline():
-                        found.append(child.pid)
-        return found
+            children = psutil.Process(self.process.pid).children()
+            return [child.pid for child in children if " tradepost.app serve" in _title(child)]
+        return []
 
     def postmaster(self) -> int | None:
         """The embedded server's first process; None while there is none."""
@@ -118,12 +115,10 @@ class Server:
     def backends(self) -> list[int]:
         """The embedded server's processes that serve our connections."""
         first = self.postmaster()
-        found = []
         with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(first).children() if first else []:
-                if child.cmdline()[:1] and child.cmdline()[0].startswith("postgres: postgres tradepost"):
-                    found.append(child.pid)
-        return found
+            children = psutil.Process(first).children() if first else []
+            return [child.pid for child in children if _title(child).startswith("postgres: postgres tradepost")]
+        return []
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command on the same installation, beside the server."""
@@ -167,7 +162,7 @@ class Server:
 
 @contextmanager
 def serving(
-    *arguments: str, folder: Path | None = None, before_start: Callable[[], None] | None = None, **settings: object
+    *arguments: str, folder: Path | None = None, before_start: Callable[[], None] | None = None, **settings: Any
 ) -> Iterator[Server]:
     """A server that is ready: on `database_url`, or on an embedded database in the folder. Stopped afterwards."""
     if folder is None:
@@ -215,6 +210,13 @@ def postmaster_of(folder: Path) -> int | None:
         if process.status() != psutil.STATUS_ZOMBIE and "postgres" in process.name():
             return pid
     return None
+
+
+def _title(process: psutil.Process) -> str:
+    """What a process calls itself; nothing where it is gone."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def _stop_postmaster(folder: Path) -> None:

@@ -6,8 +6,9 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 from granian import Granian
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 _WATCH_SECONDS = 0.5
 _TIDY_SECONDS = 3600.0
 _JOIN_SECONDS = 5.0
+_RESTART_SECONDS = 0.5
 
 
 class PortTaken(Conflict):
@@ -40,22 +42,35 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
     check_port(settings.host, settings.port)
     with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
         os.environ["TRADEPOST_DATABASE_URL"] = url
-        Granian(
-            "tradepost.app.serving:worker",
-            factory=True,
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            loop=Loops.uvloop,
-            workers=settings.workers,
-            backlog=2048,
-            backpressure=1024,
-            respawn_failed_workers=True,
-            respawn_interval=0.5,
-            workers_kill_timeout=20,
-            websockets=False,
-            log_level=LogLevels.error,
-        ).serve()
+        while not _served(settings):
+            log.warning("server_started_again")
+            time.sleep(_RESTART_SECONDS)
+
+
+def _served(settings: Settings) -> bool:
+    """Serves; whether that ended because it was told to stop.
+
+    Granian starts a dead worker again, but gives up, and stops all of them, when one dies twice within five seconds.
+    """
+    server = Granian(
+        "tradepost.app.serving:worker",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        workers=settings.workers,
+        backlog=2048,
+        backpressure=1024,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        workers_kill_timeout=20,
+        websockets=False,
+        log_level=LogLevels.error,
+    )
+    with suppress(SystemExit):
+        server.serve()
+    return server.interrupt_signal
 
 
 def worker() -> ASGIApp:

