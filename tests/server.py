@@ -31,11 +31,11 @@ def environment(**settings: Any) -> dict[str, str]:
     return inherited | {"COLUMNS": "250", "NO_COLOR": "1", "TERM": "dumb"} | given
 
 
-def tradepost(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Runs one command to its end."""
+def tradepost(*arguments: str, folder: Path | None = None, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Runs one command to its end; beside a server, with its folder for what is temporary."""
     return subprocess.run(
         [*PROGRAM, *arguments],
-        env=environment(**settings),
+        env=environment(**settings) | ({"TMPDIR": str(folder)} if folder else {}),
         capture_output=True,
         text=True,
         timeout=PATIENCE * 2,
@@ -84,7 +84,7 @@ class Server:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*PROGRAM, "serve", *arguments],
-                env=environment(**self.settings),
+                env=environment(**self.settings) | {"TMPDIR": str(folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -122,7 +122,8 @@ class Server:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command on the same installation, beside the server."""
-        return tradepost(*arguments, **{name: value for name, value in self.settings.items() if name != "port"})
+        settings = {name: value for name, value in self.settings.items() if name != "port"}
+        return tradepost(*arguments, folder=self.folder, **settings)
 
     def key(self, *scopes: str) -> str:
         made = self.run("keys", "create", "--name=tests", *(f"--scope={scope}" for scope in scopes or ("*",)))

@@ -45,7 +45,7 @@ _THERE = """
 
 @pytest.mark.parametrize(
     ("scopes", "phases"),
-    [([], _ALL_PHASES), (["*"], _ALL_PHASES), (["events:read"], "examples,coverage")],
+    [([], _ALL_PHASES), (["*"], _ALL_PHASES), (["events:read"], "examples,fuzzing")],
     ids=["guest", "staff", "key-without-the-scope"],
 )
 def test_the_api_does_what_its_document_says(database_url: str, tmp_path: Path, scopes: list[str], phases: str) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
 from tests.crowd import Crowd, History, by_api, by_sql, judge, judge_stock, stocked
-from tests.server import PATIENCE, Server, kill, scratch_folder, serving, tradepost, until
+from tests.server import PATIENCE, Server, kill, scratch_folder, serving, tradepost, until, wait_until
 from tradepost.app import demo, operating
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.xdist_group("faults")]
@@ -76,6 +77,13 @@ async def _kill_workers(server: Server, victims: list[int]) -> set[int]:
     return set(server.workers()) - before
 
 
+def _ready(server: Server) -> bool:
+    try:
+        return server.get("/health/ready").status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
 def _gone(server: Server) -> bool:
     return server.process.poll() is not None
 
@@ -86,7 +94,7 @@ async def test_a_worker_that_dies_again_and_again_is_started_again_and_again(dat
         victim = server.workers()[0]
         for _ in range(3):
             victim = (await _kill_workers(server, [victim])).pop()
-            await until(lambda: server.get("/health/ready").status_code == 200, "it is ready again")
+            await until(lambda: _ready(server), "it is ready again")
 
 
 @pytest.mark.embedded
@@ -134,6 +142,22 @@ async def test_a_killed_database_comes_back_also_in_a_container() -> None:
         kill(first)
         await until(lambda: server.postmaster() not in (first, None), "PostgreSQL is there again")
         await until(lambda: server.get("/health/ready").status_code == 200, "it is ready again")
+
+
+@pytest.mark.embedded
+def test_no_second_database_is_started_on_the_data_of_one_that_still_has_a_process_at_work() -> None:
+    """Where the first process was killed and another does not know it yet, two would write the same files."""
+    with serving() as server:
+        assert server.get("/api/v1/products").status_code == 404
+        first, orphan = server.postmaster(), psutil.Process(server.backends()[0])
+        assert first is not None
+        orphan.suspend()
+        kill(first)
+        log = server.folder / "data" / "postgres" / "log"
+        wait_until(lambda: "is still in use" in log.read_text(), "PostgreSQL refuses to start")
+        orphan.resume()
+        wait_until(lambda: server.postmaster() not in (first, None), "PostgreSQL is there again")
+        wait_until(lambda: _ready(server), "it is ready again")
 
 
 def _become_first_process() -> None:

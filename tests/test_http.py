@@ -125,6 +125,11 @@ async def test_who_takes_no_json_is_told(shop: Shop, accept: str, status: int) -
     assert status == 200 or same_problem(answer, 406, "not_acceptable")
 
 
+async def test_options_tells_what_may_be_done(shop: Shop) -> None:
+    answer = await shop.client.options("/api/v1/products")
+    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, OPTIONS, POST")
+
+
 async def test_head_is_get_without_a_body(shop: Shop) -> None:
     mug = await shop.product()
     head, get = [await shop.client.request(method, f"/api/v1/products/{mug['slug']}") for method in ("HEAD", "GET")]

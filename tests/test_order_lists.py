@@ -54,6 +54,11 @@ async def test_a_cursor_is_good_for_its_own_filter_only(shop: Shop, five: list[d
     )
     assert same_problem(await shop.staff("GET", f"/orders?cursor={cursor[:-4]}AAAA"), 422, "invalid_cursor", "?cursor")
     assert same_problem(await shop.staff("GET", f"/orders?page=2&cursor={cursor}"), 422, "page_with_cursor", "?page")
+    narrowed = (await shop.staff("GET", "/orders?limit=2&minTotal=1.00")).json()["nextCursor"]
+    assert (await shop.staff("GET", f"/orders?limit=2&minTotal=1.00&cursor={narrowed}")).status_code == 200
+    assert same_problem(
+        await shop.staff("GET", f"/orders?limit=2&minTotal=2.00&cursor={narrowed}"), 422, "invalid_cursor"
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,6 +97,7 @@ async def test_orders_are_filtered_by_status_time_and_amount(shop: Shop, five: l
 @pytest.mark.parametrize(
     ("query", "code", "pointer"),
     [
+        ("?status=null", "invalid_type", "?status"),
         ("?limit=0", "out_of_range", "?limit"),
         ("?limit=101", "out_of_range", "?limit"),
         ("?page=0", "out_of_range", "?page"),

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 from litestar import Litestar, Request, Response
@@ -93,10 +93,15 @@ def application(settings: Settings, url: str) -> ASGIApp:
         [*handlers(operations(), gate), *health.handlers(db), *docs.handlers(api_document())],
         lifespan=[lifespan],
         openapi_config=None,
-        exception_handlers={HTTPException: _framework_problem},
+        exception_handlers={HTTPException: _framework_problem, Exception: _unexpected},
     )
     access = AccessLog() if settings.log_level in ("debug", "info") else None
     return Edge(app, hosts=settings.allowed_hosts, access=access)
+
+
+def _unexpected(_: Request[Any, Any, Any], error: Exception) -> NoReturn:
+    """What nobody foresaw goes to the edge as it is, which logs it and tells the caller nothing but a request id."""
+    raise error
 
 
 def _framework_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

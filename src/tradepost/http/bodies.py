@@ -143,9 +143,13 @@ def decode_query(query_string: bytes, kind: type[Body]) -> Body:
             raise invalid(f"?{name[:50]}", "invalid_character", "has a control character")
         fields[name] = value
     try:
-        return msgspec.convert(fields, kind, strict=False, dec_hook=_read_amount)
+        query = msgspec.convert(fields, kind, strict=False, dec_hook=_read_amount)
     except msgspec.ValidationError as error:
         raise refusal(error, "?") from None
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name in fields and getattr(query, field.name) is None:
+            raise invalid(f"?{field.encode_name}", "invalid_type", "is not a value of this parameter")
+    return query
 
 
 def _refuse_duplicates(raw: bytes) -> None:

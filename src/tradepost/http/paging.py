@@ -70,5 +70,5 @@ def choose(sorts: Mapping[str, Sort], wanted: str) -> Sort:
 
 def _binding(call: Call, query: PageQuery) -> str:
     fields = {name: value for name, value in msgspec.structs.asdict(query).items() if name not in _UNBOUND}
-    meaning = msgspec.json.encode([call.path, str(call.actor.store_id), fields])
+    meaning = msgspec.json.encode([call.path, str(call.actor.store_id), fields], enc_hook=str)
     return hashlib.sha256(meaning).hexdigest()

@@ -1,5 +1,6 @@
 """Operations: a function, what it takes and answers, and how it runs. One way in for each of them."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -151,7 +152,27 @@ def handlers(operations: Sequence[Operation], gate: Gate) -> list[HTTPRouteHandl
     if missing:
         msg = f"No right is given for {', '.join(missing)}: add a line to app/rights.py"
         raise KeyError(msg)
-    return [_handler(operation, gate) for operation in operations]
+    methods: defaultdict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
+    for operation in operations:
+        methods[operation.path].add(operation.method)
+    return [  # OPTIONS first: else the framework makes its own, from the first method that it sees
+        *(_options(path, allowed) for path, allowed in methods.items()),
+        *(_handler(operation, gate) for operation in operations),
+    ]
+
+
+def _options(path: str, methods: set[str]) -> HTTPRouteHandler:
+    """What may be done at an address (RFC 9110, 9.3.7)."""
+    answer = Answer(204, headers=[("allow", ", ".join(sorted(methods)))])
+
+    async def handle() -> ASGIApp:
+        return answer
+
+    return HTTPRouteHandler(_pattern(path), http_method=["OPTIONS"], status_code=200)(handle)
+
+
+def _pattern(path: str) -> str:
+    return path.replace("}", ":str}")
 
 
 def _handler(operation: Operation, gate: Gate) -> HTTPRouteHandler:
@@ -165,7 +186,7 @@ def _handler(operation: Operation, gate: Gate) -> HTTPRouteHandler:
         except ShopError as error:
             return answer_of(error, instance=scope["path"], request_id=scope["request_id"])
 
-    path = operation.path.replace("}", ":str}")
+    path = _pattern(operation.path)
     # The answer carries its own status; the framework only must not think that there is no body.
     return HTTPRouteHandler(path, http_method=[operation.method], status_code=200, name=operation.name)(handle)
 

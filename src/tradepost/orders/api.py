@@ -99,6 +99,7 @@ async def quote_order(call: Call, body: QuoteIn) -> Answer:
     status=201,
     secured=True,
     problems=[
+        Forbidden,
         VariantNotAvailable,
         ReferenceNotFound,
         CurrencyNotSupported,
