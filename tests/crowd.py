@@ -167,22 +167,22 @@ def by_api(server: Server, key: str) -> list[OnRecord]:
     """All orders, page by page, as staff sees them."""
     found: list[OnRecord] = []
     cursor: dict[str, str] = {}
-    with httpx2.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=PATIENCE, trust_env=False) as client:
-        while True:
-            page = client.get("/api/v1/orders", params={"limit": "100"} | cursor).json()
-            found += [
-                OnRecord(
-                    order["id"],
-                    order["orderNumber"],
-                    order["email"],
-                    order["totalAmount"],
-                    {item["variantId"]: item["quantity"] for item in order["items"]},
-                )
-                for order in page["items"]
-            ]
-            if page["nextCursor"] is None:
-                return found
-            cursor = {"cursor": page["nextCursor"]}
+    while True:
+        query = {"limit": "100"} | cursor
+        page = server.ask("GET", "/api/v1/orders", params=query, headers={"X-API-Key": key}).json()
+        found += [
+            OnRecord(
+                order["id"],
+                order["orderNumber"],
+                order["email"],
+                order["totalAmount"],
+                {item["variantId"]: item["quantity"] for item in order["items"]},
+            )
+            for order in page["items"]
+        ]
+        if page["nextCursor"] is None:
+            return found
+        cursor = {"cursor": page["nextCursor"]}
 
 
 def judge(crowd: Crowd, on_record: list[OnRecord]) -> None:
@@ -211,7 +211,7 @@ def judge_stock(crowd: Crowd, server: Server, on_record: list[OnRecord]) -> None
         left.subtract(order.items)
     shown = {
         variant["id"]: variant["inventoryQuantity"]
-        for product in server.get("/api/v1/products?limit=100").json()["items"]
+        for product in server.ask("GET", "/api/v1/products?limit=100").json()["items"]
         for variant in product["variants"]
         if variant["id"] in left
     }

