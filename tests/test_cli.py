@@ -1,7 +1,6 @@
 """The commands, as an operator types them."""
 
 import asyncio
-import os
 import re
 import socket
 import subprocess
@@ -291,15 +290,6 @@ def test_a_data_folder_that_cannot_be_written_is_said_without_a_traceback(where:
     file.write_text("x")
     folder = {"below a file": str(file / "data"), "a file": str(file)}.get(where, where)
     assert _refused(tradepost("migrate", data_dir=folder), folder, "TRADEPOST_DATA_DIR")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_data_folder_of_somebody_else_is_said_without_a_traceback(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
-    try:
-        assert _refused(tradepost("migrate", data_dir=tmp_path / "data"), str(tmp_path), "TRADEPOST_DATA_DIR")
-    finally:
-        tmp_path.chmod(0o755)
 
 
 @pytest.mark.embedded

@@ -1,6 +1,7 @@
 """API keys: 256 random bits, kept as a hash, shown once."""
 
 import base64
+import re
 import secrets
 from collections.abc import Sequence
 from uuid import UUID
@@ -10,13 +11,14 @@ from tradepost.accounts.events import ApiKeyCreated, ApiKeyRevoked
 from tradepost.accounts.model import ApiKey, hash_secret
 from tradepost.core.actors import Actor
 from tradepost.core.clock import now
-from tradepost.core.errors import Forbidden
+from tradepost.core.errors import Forbidden, invalid
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
 from tradepost.events import publish
 
 PREFIX = "tp_"
 _HINT = len(PREFIX) + 6
+_SCOPE = re.compile(r"\*|[a-z]+:[a-z]+")
 
 
 class PrivilegeEscalation(Forbidden):
@@ -26,7 +28,7 @@ class PrivilegeEscalation(Forbidden):
 
 
 async def create_key(tx: Tx, *, name: str, scopes: Sequence[str], actor: Actor) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is not kept. Raises PrivilegeEscalation."""
+    """A new key and its secret, which is not kept. Raises PrivilegeEscalation, ValidationFailed."""
     secret = key_of(secrets.token_bytes(32))
     return await _insert(tx, secret, name=name, scopes=scopes, actor=actor), secret
 
@@ -43,6 +45,8 @@ def key_of(random_bytes: bytes) -> str:
 
 
 async def _insert(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor) -> ApiKey:
+    if wrong := [scope for scope in scopes if not _SCOPE.fullmatch(scope)]:
+        raise invalid("/scopes", "invalid_format", f"has {wrong[0]!r}; a scope is like orders:read, or * for all")
     if not all(actor.may(scope) for scope in scopes):
         raise PrivilegeEscalation
     key = ApiKey(uuid7(), name, secret[:_HINT], sorted(set(scopes)), now(), None, None)

@@ -29,6 +29,8 @@ def main() -> None:
     except Exception as error:
         import psycopg
 
+        if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+            _fail("TRADEPOST_DATABASE_URL is not a PostgreSQL address, such as postgresql://user@host:5432/name")
         if not isinstance(error, psycopg.OperationalError):
             raise
         _fail(f"The database does not answer: {error}\nIs TRADEPOST_DATABASE_URL right?")

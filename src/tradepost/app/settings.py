@@ -76,10 +76,14 @@ def _values(environment: Mapping[str, str], problems: list[str]) -> dict[str, st
         if name in known:
             values[name] = value
         elif name.removesuffix("_file") in known:
+            if variable.removesuffix("_FILE") in environment:
+                problems.append(f"{variable.removesuffix('_FILE')} and {variable} are both given: choose one")
             try:
                 values[name.removesuffix("_file")] = Path(value).read_text("utf-8").strip()
             except OSError as error:
                 problems.append(f"{variable}: {error.strerror}: {value}")
+            except UnicodeDecodeError:
+                problems.append(f"{variable}: {value} is not text")
         elif not name.startswith("test_"):
             problems.append(f"{variable} is not a setting; 'tradepost doctor' lists them all")
     return values

@@ -88,7 +88,10 @@ INVARIANTS = [
           on placed.store_id = answer.store_id and placed.order_number = said.body ->> 'orderNumber'
         where answer.status = 201
           and said.body ? 'orderNumber'
-          and placed.id::text is distinct from said.body ->> 'id'
+          and (placed.id::text is distinct from said.body ->> 'id'
+            or placed.version = 1
+               and placed.total_amount::text <> ltrim(replace(said.body ->> 'totalAmount', '.', ''), '0')
+               and placed.total_amount <> 0)
         """,
     ),
     Invariant(
@@ -120,7 +123,8 @@ INVARIANTS = [
         select placed.store_id, placed.id, placed.order_number
         from sales_order as placed
         left join (
-          select store_id, order_id, sum(subtotal) as subtotal, sum(discount_amount) as discount
+          select store_id, order_id, sum(subtotal) as subtotal, sum(discount_amount) as discount,
+                 sum(tax_amount) as tax, sum(total_amount) as total
           from order_line group by store_id, order_id
         ) as lines on lines.store_id = placed.store_id and lines.order_id = placed.id
         left join (
@@ -129,6 +133,8 @@ INVARIANTS = [
         where placed.subtotal is distinct from lines.subtotal
            or placed.discount_amount is distinct from lines.discount
            or placed.tax_amount <> coalesce(taxes.tax, 0)
+           or lines.tax > placed.tax_amount
+           or placed.shipping_amount = 0 and (lines.tax <> placed.tax_amount or lines.total <> placed.total_amount)
            or placed.total_amount <> placed.subtotal - placed.discount_amount + placed.shipping_amount
                                      + case when placed.tax_included then 0 else placed.tax_amount end
         """,
@@ -146,6 +152,10 @@ INVARIANTS = [
         from product
         where not exists (select from event where event.store_id = product.store_id
                             and event.subject_id = product.id and event.name = 'product.created')
+        union all
+        select store_id, subject_id, 'event without an actor'
+        from event
+        where actor_kind not in ('customer', 'staff', 'key', 'guest', 'system')
         """,
     ),
     Invariant(

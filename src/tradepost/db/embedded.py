@@ -70,10 +70,10 @@ class EmbeddedDatabase:
         self._server.cleanup()
 
     def _start(self) -> "PostgresServer":
-        self.folder.mkdir(parents=True, exist_ok=True)
         data = self.folder / "postgres"
         pgserver = _library()
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             server = pgserver.get_server(data, start=False)
             _forget_dead_processes(data)
             with server._lock:  # noqa: SLF001 - the library's lock guards the folder
@@ -171,15 +171,11 @@ def _is_postgres(pid: int | None) -> bool:
 
 
 def _explain(data: Path, error: Exception) -> str:
+    if isinstance(error, OSError):
+        why = error.strerror or str(error)
+        return f"The data folder {data} cannot be used: {why}. Set TRADEPOST_DATA_DIR to one that can."
     log = data / "log"
     last = "\n".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
     if "lock file" in last or "already running" in last or "in use" in last:
         return f"The data folder {data} is in use by another PostgreSQL. Stop it, or set TRADEPOST_DATA_DIR.\n{last}"
-    if isinstance(error, PermissionError):
-        return f"The data folder {data} cannot be written: {error}. Set TRADEPOST_DATA_DIR to one that can."
     return f"{error}\n{last}".strip()
-
-
-def default_folder() -> Path:
-    """Where the data is kept when nothing says otherwise: `.tradepost` in the working folder."""
-    return Path.cwd() / ".tradepost"
