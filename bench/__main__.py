@@ -14,7 +14,8 @@ from bench.measuring import FULL, PARTS, QUICK, Pace, bar, measure
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds: three minutes.")
 @click.option("--only", "parts", multiple=True, type=click.Choice(PARTS), help="One part; may be given several times.")
-def main(*, quick: bool, parts: tuple[str, ...]) -> None:
+@click.option("--page", is_flag=True, help="Write docs/benchmarks.md from a quick run too; it says so.")
+def main(*, quick: bool, page: bool, parts: tuple[str, ...]) -> None:
     """Measure Tradepost beside the database's own limit and an ORM.
 
     Results go to bench/results/latest.json; those of a run of all parts that is not quick also to docs/benchmarks.md.
@@ -28,8 +29,8 @@ def main(*, quick: bool, parts: tuple[str, ...]) -> None:
         results = measure(house, QUICK if quick else FULL, parts or PARTS, Pace(progress))
     report.show(results, Console())
     report.write_json(results, machine, quick=quick)
-    if not quick and not parts:
-        report.write_page(results, machine)
+    if (page or not quick) and not parts:
+        report.write_page(results, machine, quick=quick)
     sys.exit(results.invariants_held is False)
 
 

@@ -48,10 +48,11 @@ def write_json(results: Results, machine: Machine, *, quick: bool) -> None:
     JSON_FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found | {"results": results})) + b"\n")
 
 
-def write_page(results: Results, machine: Machine) -> None:
+def write_page(results: Results, machine: Machine, *, quick: bool) -> None:
     PAGE.parent.mkdir(exist_ok=True)
     page = Template(_TEMPLATE.read_text("utf-8")).substitute(
         date=machine.date,
+        how="a quick run, with rounds of one or two seconds" if quick else "a full run",
         rounds=max(figure.rounds for figure in results.figures),
         targets=_markdown(["", "measured", "target", ""], _target_rows(results)),
         chart=_chart(results),
