@@ -84,6 +84,18 @@ async def test_a_worker_that_dies_again_and_again_is_started_again_and_again(dat
             await until(server.is_ready, "it is ready again")
 
 
+def test_a_stop_is_heard_also_by_a_worker_that_is_just_starting(database_url: str) -> None:
+    """Within the ten seconds that a container has by default before all of it is killed."""
+    with scratch_folder() as folder:
+        starting = Server(folder, (), {"database_url": database_url, "unsafe_database": True, "workers": 2})
+        try:
+            wait_until(lambda: len(starting.workers()) == 2, "the workers are being started")
+            starting.process.terminate()
+            assert starting.process.wait(10) == 0
+        finally:
+            starting.end()
+
+
 @pytest.mark.embedded
 async def test_a_killed_database_comes_back_by_itself_and_nothing_acknowledged_is_lost() -> None:
     """First the whole server, then one of its processes (which makes PostgreSQL end all the others), then both."""

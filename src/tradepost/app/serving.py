@@ -42,6 +42,7 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
     check_port(settings.host, settings.port)
     with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
         os.environ["TRADEPOST_DATABASE_URL"] = url
+        os.register_at_fork(after_in_child=_hear_stops)
         while not _served(settings):
             log.warning("server_started_again")
             time.sleep(_RESTART_SECONDS)
@@ -71,6 +72,11 @@ def _served(settings: Settings) -> bool:
     with suppress(SystemExit):
         server.serve()
     return server.interrupt_signal
+
+
+def _hear_stops() -> None:
+    """A worker that is just starting has its parent's handler, which does nothing in it: a stop would go unheard."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def worker() -> ASGIApp:
