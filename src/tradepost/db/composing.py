@@ -1,6 +1,6 @@
 """Optional filters and keyset pages, composed from literals; what a user typed only ever travels as a parameter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, LiteralString, TypeVar
 
 import msgspec
@@ -100,6 +100,3 @@ async def fetch_page(
         total_is_estimate=total > EXACT_TOTAL_UP_TO,
         next_keys=keys(items[-1]) if more and items else None,
     )
-
-
-Columns = Mapping[str, Sort]

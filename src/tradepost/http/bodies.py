@@ -4,7 +4,7 @@ import json
 import re
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar, overload
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -55,7 +55,7 @@ _AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 def _read_amount(kind: type, written: Any) -> Amount:  # noqa: ANN401 - any JSON value
     if kind is not Amount:
         msg = f"{kind} is not a type of the wire"
-        raise NotImplementedError(msg)
+        raise NotImplementedError(msg)  # how a hook of msgspec says that a type is not its own
     if isinstance(written, str) and not _AMOUNT.fullmatch(written):
         msg = "Expected an amount such as `19.99`"
         raise ValueError(msg)
@@ -217,12 +217,3 @@ def refusal(error: msgspec.ValidationError, root: str) -> ValidationFailed:
 
 def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")[:100]
-
-
-@overload
-def given(value: None) -> None: ...
-@overload
-def given(value: str) -> str: ...
-def given(value: str | None) -> str | None:
-    """Text without surrounding white space; None where nothing is left."""
-    return (value.strip() or None) if value is not None else None

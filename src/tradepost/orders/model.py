@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -183,6 +182,3 @@ class Order(msgspec.Struct, frozen=True):
             self.shipping_amount,
             self.total_amount,
         )
-
-
-Extra = dict[str, Any]
