@@ -3,8 +3,6 @@
 import asyncio
 import os
 
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -12,15 +10,14 @@ from tradepost.core.errors import ShopError
 from tradepost.db import Database
 from tradepost.db.migrations import pending
 from tradepost.http import Answer
+from tradepost.http.asgi import Receive, Scope
+from tradepost.http.resources import Resource, page
 
 _NO_STORE = [("cache-control", "no-store")]
 
 
-def handlers(db: Database) -> list[HTTPRouteHandler]:
-    async def live() -> ASGIApp:
-        return Answer(200, b'{"status":"ok"}', headers=_NO_STORE)
-
-    async def ready() -> ASGIApp:
+def resources(db: Database) -> list[Resource]:
+    async def ready(_scope: Scope, _receive: Receive) -> Answer:
         checks = {"database": await _database(db), "migrations": await _migrations(db)}
         good = all(said == "ok" for said in checks.values())
         return Answer.json(
@@ -29,13 +26,10 @@ def handlers(db: Database) -> list[HTTPRouteHandler]:
             headers=_NO_STORE if good else [*_NO_STORE, ("retry-after", "1")],
         )
 
-    async def metrics() -> ASGIApp:
-        return Answer(200, _metrics(), headers=_NO_STORE, content_type=CONTENT_TYPE_LATEST)
-
     return [
-        HTTPRouteHandler("/health/live", http_method=["GET"])(live),
-        HTTPRouteHandler("/health/ready", http_method=["GET"])(ready),
-        HTTPRouteHandler("/metrics", http_method=["GET"])(metrics),
+        page("/health/live", lambda: Answer(200, b'{"status":"ok"}', headers=_NO_STORE)),
+        Resource("/health/ready", {"GET": ready}),
+        page("/metrics", lambda: Answer(200, _metrics(), headers=_NO_STORE, content_type=CONTENT_TYPE_LATEST)),
     ]
 
 

@@ -14,12 +14,12 @@ import structlog
 from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
-from litestar.types import ASGIApp
 
 from tradepost.app import databases, operating, wiring
 from tradepost.app.settings import Settings, load
 from tradepost.core.errors import Conflict
 from tradepost.http import logs
+from tradepost.http.asgi import ASGIApp
 
 log = structlog.get_logger()
 _WATCH_SECONDS = 0.5

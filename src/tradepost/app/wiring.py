@@ -4,12 +4,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any, NoReturn
 
 import psycopg
-from litestar import Litestar, Request, Response
-from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp
 
 from tradepost import inventory
 from tradepost.accounts import Identity
@@ -24,12 +20,13 @@ from tradepost.db import Database
 from tradepost.db.connections import desk_options
 from tradepost.events.api import routes as events_routes
 from tradepost.http import docs
+from tradepost.http.asgi import ASGIApp
 from tradepost.http.call import Services
 from tradepost.http.edge import Edge
 from tradepost.http.logs import AccessLog
 from tradepost.http.openapi import Document, document
-from tradepost.http.problems import answer_of, from_framework
-from tradepost.http.routes import Gate, Operation, handlers
+from tradepost.http.resources import Router
+from tradepost.http.routes import Gate, Operation, resources
 from tradepost.inventory.api import routes as inventory_routes
 from tradepost.orders import Desks
 from tradepost.orders.api import routes as orders_routes
@@ -81,7 +78,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
     gate = Gate(services, Identity(db, stores), RIGHTS, require_key=settings.require_idempotency_key)
 
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    async def lifespan() -> AsyncIterator[None]:
         await db.open()
         try:
             yield
@@ -89,25 +86,6 @@ def application(settings: Settings, url: str) -> ASGIApp:
             await desks.close()
             await db.close()
 
-    app = Litestar(
-        [*handlers(operations(), gate), *health.handlers(db), *docs.handlers(api_document())],
-        lifespan=[lifespan],
-        openapi_config=None,
-        exception_handlers={HTTPException: _framework_problem, Exception: _unexpected},
-    )
+    router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document())])
     access = AccessLog() if settings.log_level in ("debug", "info") else None
-    return Edge(app, hosts=settings.allowed_hosts, access=access)
-
-
-def _unexpected(_: Request[Any, Any, Any], error: Exception) -> NoReturn:
-    """What nobody foresaw goes to the edge as it is, which logs it and tells the caller nothing but a request id."""
-    raise error
-
-
-def _framework_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    scope: Any = request.scope
-    problem, headers = from_framework(error)
-    answer = answer_of(problem, instance=scope["path"], request_id=scope["request_id"])
-    return Response(
-        answer.body, status_code=answer.status, media_type=answer.content_type, headers=dict(answer.headers) | headers
-    )
+    return Edge(router, lifespan, hosts=settings.allowed_hosts, access=access)

@@ -190,5 +190,5 @@ def desk_options(*, wait_seconds: float, frozen_seconds: float) -> str:
     return (
         f"-c lock_timeout={int(wait_seconds * 1000)} "
         f"-c idle_in_transaction_session_timeout={int(frozen_seconds * 1000)} "
-        "-c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
+        "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
     )

@@ -1,5 +1,3 @@
-from typing import Any
-
 import msgspec
 
 JSON = "application/json"
@@ -22,9 +20,8 @@ class Answer:
     def json(cls, value: object, *, status: int = 200, headers: list[tuple[str, str]] | None = None) -> "Answer":
         return cls(status, msgspec.json.encode(value), headers=headers)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - ASGI
+    def wire_headers(self) -> list[tuple[bytes, bytes]]:
         headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in self.headers]
         if self.body or self.status not in (204, 304):
             headers.append((b"content-type", self.content_type.encode()))
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        return headers

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from functools import cache
-from importlib import resources
+from importlib.resources import files
 
 import msgspec
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
 
 from tradepost.core.errors import NotFound
 from tradepost.http.answers import Answer
 from tradepost.http.openapi import Document
+from tradepost.http.resources import Resource, page
 
 _FILES = {
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -46,28 +45,21 @@ _POLICY = (
 _PUBLIC = ("cache-control", "public, max-age=300")
 
 
-def handlers(document: Document) -> list[HTTPRouteHandler]:
+def resources(document: Document) -> list[Resource]:
     """`/docs`, its files, and the document as JSON and YAML."""
     as_json = msgspec.json.encode(document)
     as_yaml = msgspec.yaml.encode(document)
 
     return [
-        _serve("/docs", _page),
-        *(_serve(f"/docs/{name}", _file(name)) for name in _FILES),
-        _serve("/openapi.json", lambda: Answer(200, as_json, headers=[_PUBLIC])),
-        _serve("/openapi.yaml", lambda: Answer(200, as_yaml, headers=[_PUBLIC], content_type="application/yaml")),
+        page("/docs", _page),
+        *(page(f"/docs/{name}", _file(name)) for name in _FILES),
+        page("/openapi.json", lambda: Answer(200, as_json, headers=[_PUBLIC])),
+        page("/openapi.yaml", lambda: Answer(200, as_yaml, headers=[_PUBLIC], content_type="application/yaml")),
     ]
 
 
 def _page() -> Answer:
     return Answer(200, _PAGE, headers=[("content-security-policy", _POLICY)], content_type="text/html; charset=utf-8")
-
-
-def _serve(path: str, answer: Callable[[], Answer]) -> HTTPRouteHandler:
-    async def handle() -> ASGIApp:
-        return answer()
-
-    return HTTPRouteHandler(path, http_method=["GET"])(handle)
 
 
 def _file(name: str) -> Callable[[], Answer]:
@@ -78,7 +70,7 @@ def _file(name: str) -> Callable[[], Answer]:
 def _content(name: str) -> bytes:
     if name == "start.js":
         return _START
-    file = resources.files("tradepost.http") / "static" / name
+    file = files("tradepost.http") / "static" / name
     if not file.is_file():
         msg = "The reference page was not built: run 'make setup'"
         raise NotFound(msg)

@@ -2,19 +2,21 @@
 
 import re
 import time
+from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import Any
 
 import msgspec
 import structlog
-from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from tradepost.core import clock
 from tradepost.core.errors import ShopError, invalid
 from tradepost.core.ids import uuid7
+from tradepost.http.answers import Answer
+from tradepost.http.asgi import Lifespan, Receive, Scope, Send, live
 from tradepost.http.logs import AccessLog
 from tradepost.http.problems import InternalError, InvalidHost, answer_of
+from tradepost.http.resources import Router
 
 log = structlog.get_logger()
 REQUESTS = Counter("tradepost_requests", "Requests", ["operation", "status"])
@@ -32,28 +34,99 @@ SECURITY_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-_LOCKED_DOWN = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_POLICY = b"content-security-policy"
+_LOCKED_DOWN = (_POLICY, b"default-src 'none'; frame-ancestors 'none'")
 
 
 class Edge:
-    """Wraps the application. `hosts` are the host names it answers to; empty for any."""
+    """The application as a server sees it (ASGI). `hosts` are the host names it answers to; empty for any."""
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] = frozenset(), access: AccessLog | None = None) -> None:
-        self._app = app
+    def __init__(
+        self,
+        router: Router,
+        lifespan: Lifespan,
+        *,
+        hosts: frozenset[str] = frozenset(),
+        access: AccessLog | None = None,
+    ) -> None:
+        self._router = router
+        self._lifespan = lifespan
         self._hosts = hosts
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        exchange = _Exchange(scope, send)
+        if scope["type"] == "http":
+            await self._exchange(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await live(self._lifespan, receive, send)
+
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request and its answer, whatever happens in between."""
+        started = time.perf_counter()
+        headers = _prepare(scope)
+        answer: Answer | None = None
         try:
-            await exchange.run(self._app, self._hosts, receive)
+            answer = await self._answer(scope, headers, receive)
+            await _send(answer, scope, send)
         finally:
-            done = exchange.record()
-            if self._access:
-                self._access.write(done)
+            self._record(scope, answer.status if answer else 0, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
+        try:
+            self._check_target(scope["path"], headers.get(b"host"))
+            return await self._router.respond(scope, receive)
+        except ShopError as error:
+            refusal = error
+        except Exception as error:
+            log.exception("request_failed", request_id=scope["request_id"], error=type(error).__name__)
+            refusal = InternalError()
+        return answer_of(refusal, instance=scope["path"], request_id=scope["request_id"])
+
+    def _check_target(self, path: str, host: bytes | None) -> None:
+        if host is not None and not _is_served(host, self._hosts):
+            raise InvalidHost
+        if "\x00" in path or "\ufffd" in path:
+            raise invalid("", "invalid_character", "The path has a character it may not have")
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        """Counts the request, and writes its line."""
+        operation = scope["operation"]
+        requests, duration = _metrics(operation, status)
+        requests.inc()
+        duration.observe(seconds)
+        if self._access:
+            self._access.write(
+                Done(
+                    "request",
+                    scope["request_id"],
+                    scope["asked_method"],
+                    operation,
+                    status,
+                    round(seconds * 1000, 2),
+                    clock.rfc3339(clock.from_ms(time.time_ns() // 1_000_000)),
+                )
+            )
+
+
+def _prepare(scope: Scope) -> Mapping[bytes, bytes]:
+    """Notes in the scope what all later steps look at; the headers by name. HEAD is GET without a body."""
+    headers = scope["request_headers"] = dict(scope["headers"])
+    given = headers.get(b"x-request-id")
+    scope["request_id"] = given.decode() if given and _REQUEST_ID.fullmatch(given) else str(uuid7())
+    scope["operation"] = "none"
+    scope["asked_method"] = scope["method"]
+    if scope["method"] == "HEAD":
+        scope["method"] = "GET"
+    return headers
+
+
+async def _send(answer: Answer, scope: Scope, send: Send) -> None:
+    headers = [*answer.wire_headers(), (b"x-request-id", scope["request_id"].encode()), *SECURITY_HEADERS]
+    if not any(name == _POLICY for name, _ in headers):
+        headers.append(_LOCKED_DOWN)
+    body = b"" if scope["asked_method"] == "HEAD" else answer.body
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Done(msgspec.Struct, frozen=True, gc=False):
@@ -68,69 +141,6 @@ class Done(msgspec.Struct, frozen=True, gc=False):
     timestamp: str
 
 
-class _Exchange:
-    __slots__ = ("_head", "_request_id", "_scope", "_send", "_started", "_status")
-
-    def __init__(self, scope: Any, send: Send) -> None:  # noqa: ANN401 - ASGI
-        headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id")
-        self._request_id = given if given and _REQUEST_ID.fullmatch(given) else str(uuid7()).encode()
-        self._head = scope["method"] == "HEAD"
-        if self._head:
-            scope["method"] = "GET"
-        scope["request_headers"] = headers
-        scope["request_id"] = self._request_id.decode()
-        scope["operation"] = "none"
-        self._scope = scope
-        self._send = send
-        self._started = time.perf_counter()
-        self._status = 0
-
-    async def run(self, app: ASGIApp, hosts: frozenset[str], receive: Receive) -> None:
-        try:
-            _check_target(self._scope, hosts)
-            await app(self._scope, receive, self._forward)
-        except ShopError as error:
-            await self._problem(error)
-        except Exception as error:
-            log.exception("request_failed", request_id=self._scope["request_id"], error=type(error).__name__)
-            if self._status:
-                raise
-            await self._problem(InternalError())
-
-    async def _problem(self, error: ShopError) -> None:
-        answer = answer_of(error, instance=self._scope["path"], request_id=self._scope["request_id"])
-        await answer(self._scope, None, self._forward)
-
-    async def _forward(self, message: Any) -> None:  # noqa: ANN401 - ASGI
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            headers = [*message["headers"], (b"x-request-id", self._request_id), *SECURITY_HEADERS]
-            if not any(name == b"content-security-policy" for name, _ in headers):
-                headers.append(_LOCKED_DOWN)
-            message["headers"] = headers
-        elif self._head:
-            message["body"] = b""
-        await self._send(message)
-
-    def record(self) -> Done:
-        """Counts the request; its line for the log."""
-        seconds = time.perf_counter() - self._started
-        operation = self._scope["operation"]
-        requests, duration = _metrics(operation, self._status)
-        requests.inc()
-        duration.observe(seconds)
-        return Done(
-            "request",
-            self._scope["request_id"],
-            self._scope["method"],
-            operation,
-            self._status,
-            round(seconds * 1000, 2),
-            clock.rfc3339(clock.from_ms(time.time_ns() // 1_000_000)),
-        )
-
-
 @cache
 def _metrics(operation: str, status: int) -> tuple[Counter, Histogram]:
     return REQUESTS.labels(operation, str(status)), SECONDS.labels(operation)
@@ -141,12 +151,3 @@ def _is_served(host: bytes, hosts: frozenset[str]) -> bool:
     if not _HOST.fullmatch(host):
         return False
     return not hosts or host.decode().rsplit(":", 1)[0].lower() in hosts
-
-
-def _check_target(scope: Any, hosts: frozenset[str]) -> None:  # noqa: ANN401 - ASGI
-    headers = scope["request_headers"]
-    host = headers.get(b"host")
-    if host is not None and not _is_served(host, hosts):
-        raise InvalidHost
-    if "\x00" in scope["path"] or "\ufffd" in scope["path"]:
-        raise invalid("", "invalid_character", "The path has a character it may not have")

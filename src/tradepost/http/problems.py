@@ -1,9 +1,6 @@
 """Problem details (RFC 9457): the one error format, and the one place where an error becomes a status."""
 
-from typing import Any
-
 import msgspec
-from litestar.exceptions import HTTPException
 
 from tradepost.core.errors import (
     Conflict,
@@ -76,9 +73,13 @@ class NotAcceptable(ShopError):
 
 
 class MethodNotAllowed(ShopError):
-    """The resource exists, without this method."""
+    """The resource exists, without this method. `allow` names those that it has."""
 
     title = "The method is not supported here"
+
+    def __init__(self, *, allow: str) -> None:
+        super().__init__()
+        self.allow = allow
 
 
 class InternalError(ShopError):
@@ -141,16 +142,8 @@ def answer_of(error: ShopError, *, instance: str, request_id: str) -> Answer:
         headers.append(("retry-after", str(error.retry_after)))
     if isinstance(error, Conflict) and error.code == "idempotency_in_flight":
         headers.append(("retry-after", "1"))
+    if isinstance(error, MethodNotAllowed):
+        headers.append(("allow", error.allow))
     if isinstance(error, Unauthenticated):
         headers.append(("www-authenticate", 'Bearer realm="tradepost"'))
     return Answer(status, msgspec.json.encode(members), headers=headers, content_type=PROBLEM_JSON)
-
-
-def from_framework(error: HTTPException) -> tuple[ShopError, dict[str, str]]:
-    """What the router found out: no such path, or not with this method (with its Allow header)."""
-    if error.status_code == STATUSES[NotFound]:
-        return NotFound("There is nothing at this address"), {}
-    if error.status_code == STATUSES[MethodNotAllowed]:
-        allow: Any = (error.headers or {}).get("allow", "")
-        return MethodNotAllowed(), {"allow": allow}
-    return MalformedRequest(str(error.detail)), {}

@@ -3,12 +3,9 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
-from litestar import Request
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, Method
 
 from tradepost import idempotency
 from tradepost.core.actors import Actor, ActorKind
@@ -16,14 +13,11 @@ from tradepost.core.errors import Forbidden, ShopError, Unauthenticated
 from tradepost.core.texts import normal_email
 from tradepost.db import Tx
 from tradepost.http.answers import Answer
+from tradepost.http.asgi import Receive, Scope
 from tradepost.http.bodies import decode, decode_query, read_body
 from tradepost.http.call import Call, Services
-from tradepost.http.problems import (
-    IdempotencyKeyInvalid,
-    IdempotencyKeyRequired,
-    NotAcceptable,
-    answer_of,
-)
+from tradepost.http.problems import IdempotencyKeyInvalid, IdempotencyKeyRequired, NotAcceptable
+from tradepost.http.resources import Resource, Responder
 
 BASE = "/api/v1"
 PUBLIC = "public"
@@ -40,6 +34,7 @@ _BODILESS = b""
 _JSON_RANGES = frozenset({b"*/*", b"application/*", b"application/json", b"application/problem+json", b""})
 _REFUSED = frozenset({b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"})
 
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[Answer]]
 Identify = Callable[[Mapping[bytes, bytes]], Awaitable[Actor]]
 
@@ -146,52 +141,29 @@ def replayed(kept: idempotency.StoredAnswer) -> Answer:
     return Answer(kept.status, kept.body, headers=[*kept.headers, ("idempotency-replayed", "true")])
 
 
-def handlers(operations: Sequence[Operation], gate: Gate) -> list[HTTPRouteHandler]:
-    """Litestar's handlers for operations. KeyError, at start, for one that has no entry in the table of rights."""
+def resources(operations: Sequence[Operation], gate: Gate) -> list[Resource]:
+    """What is at each address. KeyError, at start, for an operation that has no entry in the table of rights."""
     missing = sorted(operation.name for operation in operations if operation.name not in gate.rights)
     if missing:
         msg = f"No right is given for {', '.join(missing)}: add a line to app/rights.py"
         raise KeyError(msg)
-    methods: defaultdict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
+    addresses: defaultdict[str, dict[str, Responder]] = defaultdict(dict)
     for operation in operations:
-        methods[operation.path].add(operation.method)
-    return [  # OPTIONS first: else the framework makes its own, from the first method that it sees
-        *(_options(path, allowed) for path, allowed in methods.items()),
-        *(_handler(operation, gate) for operation in operations),
-    ]
+        addresses[operation.path][operation.method] = _responder(operation, gate)
+    return [Resource(path, responders) for path, responders in addresses.items()]
 
 
-def _options(path: str, methods: set[str]) -> HTTPRouteHandler:
-    """What may be done at an address (RFC 9110, 9.3.7)."""
-    answer = Answer(204, headers=[("allow", ", ".join(sorted(methods)))])
-
-    async def handle() -> ASGIApp:
-        return answer
-
-    return HTTPRouteHandler(_pattern(path), http_method=["OPTIONS"], status_code=200)(handle)
-
-
-def _pattern(path: str) -> str:
-    return path.replace("}", ":str}")
-
-
-def _handler(operation: Operation, gate: Gate) -> HTTPRouteHandler:
+def _responder(operation: Operation, gate: Gate) -> Responder:
     permission = gate.rights[operation.name]
 
-    async def handle(request: Request[Any, Any, Any]) -> ASGIApp:
-        scope: Any = request.scope
+    async def respond(scope: Scope, receive: Receive) -> Answer:
         scope["operation"] = operation.name
-        try:
-            return await _handle(operation, gate, permission, scope, request.receive)
-        except ShopError as error:
-            return answer_of(error, instance=scope["path"], request_id=scope["request_id"])
+        return await _respond(operation, gate, permission, scope, receive)
 
-    path = _pattern(operation.path)
-    # The answer carries its own status; the framework only must not think that there is no body.
-    return HTTPRouteHandler(path, http_method=[operation.method], status_code=200, name=operation.name)(handle)
+    return respond
 
 
-async def _handle(operation: Operation, gate: Gate, permission: str, scope: Any, receive: Any) -> Answer:  # noqa: ANN401
+async def _respond(operation: Operation, gate: Gate, permission: str, scope: Scope, receive: Receive) -> Answer:
     headers: dict[bytes, bytes] = scope["request_headers"]
     if not _takes_json(headers.get(b"accept", b"*/*")):
         raise NotAcceptable
