@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
 
 from tradepost.accounts import store
 from tradepost.accounts.model import InvalidCredentials, hash_secret
 from tradepost.core.actors import Actor, ActorKind
+from tradepost.core.flights import Flights
 from tradepost.db import Database
 from tradepost.stores import Stores
 
@@ -22,6 +24,7 @@ class Identity:
         self._db = db
         self._stores = stores
         self._known: dict[bytes, tuple[float, Actor]] = {}
+        self._flights: Flights[bytes, Actor] = Flights()
 
     async def __call__(self, headers: Mapping[bytes, bytes]) -> Actor:
         """The caller. Raises InvalidCredentials for a bad key; no key at all is a guest."""
@@ -31,7 +34,7 @@ class Identity:
         if secret is None:
             token = headers.get(b"x-order-token", b"")[:_MOST_TOKEN].decode("latin-1")
             return Actor(ActorKind.GUEST, shop.id, order_token=token or None)
-        actor = self._remembered(secret) or await self._look_up(secret)
+        actor = self._remembered(secret) or await self._flights.share(secret, partial(self._look_up, secret))
         owner = self._stores.owner_of(host)
         if owner and owner.id != actor.store_id:
             raise InvalidCredentials

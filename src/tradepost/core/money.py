@@ -6,7 +6,7 @@ The number of decimal digits of a currency is the one of ISO 4217, list one (mos
 import re
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Self
 
 import msgspec
@@ -84,6 +84,7 @@ def writer(currency: str) -> Callable[[int], str]:
         return str
     unit, pattern = 10**places, f"%d.%0{places}d"
 
+    @lru_cache(8192)  # most amounts of a day are prices that come again, and zero
     def written(minor: int) -> str:
         return pattern % divmod(minor, unit) if minor >= 0 else "-" + pattern % divmod(-minor, unit)
 

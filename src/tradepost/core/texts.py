@@ -27,7 +27,12 @@ def tokens(value: str) -> list[str]:
 
 def words(value: str) -> set[str]:
     """What a text is found by: its whole words and their parts. Letters, digits and . @ + _ - only."""
-    return {*tokens(value), *(part[:_MOST_LETTERS] for part in _PART.findall(_folded(value)))}
+    found: set[str] = set()
+    for word in tokens(value):
+        found.add(word)
+        if not word.isalnum():
+            found.update(_PART.findall(word))
+    return found
 
 
 @lru_cache(8192)

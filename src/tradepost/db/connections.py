@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from typing_extensions import override
 
 from tradepost.core.errors import Unavailable
-from tradepost.db.rounds import Asked, Params, Row, Statement, round_trip
+from tradepost.db.rounds import Asked, Params, RoundTrip, Row, Statement, round_trip
 
 Result = TypeVar("Result")
 
@@ -84,7 +84,7 @@ class DeskTx(Tx):
     def __init__(self, connection: AsyncConnection[Row]) -> None:
         super().__init__(connection)
         self._begun = False
-        self._last: list[Asked] = []
+        self._writes: RoundTrip | None = None
 
     @override
     async def together(self, *asked: Asked) -> list[list[Row]]:
@@ -94,12 +94,25 @@ class DeskTx(Tx):
 
     @override
     async def write(self, statement: Statement, params: Params) -> None:
-        self._last.append((statement, params))
+        """The server is at work on it while the caller puts the next one together."""
+        STATEMENTS.inc()
+        if self._writes is None:
+            self._writes = RoundTrip(self._connection)
+        self._writes.ask(statement, params)
+        self._writes.flush()
 
     async def commit(self) -> None:
-        """Sends the writes and the commit. Lost here, nobody knows whether it took effect: see Desk."""
-        STATEMENTS.inc(len(self._last))
-        await round_trip(self._connection, self._last, after=b"commit")
+        """Lost here, nobody knows whether it took effect: see Desk."""
+        writes, self._writes = self._writes or RoundTrip(self._connection), None
+        writes.command(b"commit")
+        await writes.end()
+
+    async def leave(self) -> None:
+        """Undoes what was not committed. A connection in the middle of its writes is not used again."""
+        if self._writes is not None:
+            await self._connection.close()
+        with suppress(psycopg.Error):
+            await self._connection.rollback()
 
 
 class Database:
@@ -149,11 +162,11 @@ class Database:
     async def desk_transaction(self) -> AsyncIterator[DeskTx]:
         """For a desk: its owner commits by hand; leaving without that rolls back. Driver errors come as they are."""
         async with self._desks.connection(timeout=_POOL_WAIT) as connection:
+            tx = DeskTx(connection)
             try:
-                yield DeskTx(connection)
+                yield tx
             finally:
-                with suppress(psycopg.Error):
-                    await connection.rollback()
+                await tx.leave()
 
 
 def _pool(url: str, size: int, *, autocommit: bool, options: str, min_size: int = 1) -> AsyncConnectionPool[Any]:

@@ -40,50 +40,74 @@ _sessions: WeakKeyDictionary[AsyncConnection[Any], _Session] = WeakKeyDictionary
 
 
 async def round_trip(
-    connection: AsyncConnection[Row], asked: Sequence[Asked], *, before: bytes = b"", after: bytes = b""
+    connection: AsyncConnection[Row], asked: Sequence[Asked], *, before: bytes = b""
 ) -> list[list[Row]]:
-    """The rows of each statement, in order. `before` and `after` are commands such as BEGIN and COMMIT.
+    """The rows of each statement, in order. `before` is a command such as BEGIN.
 
     Raises the psycopg.Error of the first statement that failed; those behind it did not run.
     """
-    session = _sessions.get(connection)
-    if session is None:
-        session = _sessions[connection] = _Session(connection)
-    async with connection.lock:
-        results = await connection.wait(_exchange(connection.pgconn, session, asked, before, after))
-    return [_rows(session.transformer, result) for result in results]
+    trip = RoundTrip(connection)
+    if before:
+        trip.command(before)
+    for statement, params in asked:
+        trip.ask(statement, params)
+    return await trip.end()
 
 
-def _exchange(
-    pgconn: PGconn, session: _Session, asked: Sequence[Asked], before: bytes, after: bytes
-) -> PQGen[list[PGresult]]:
-    """Sends everything, then fetches everything; the results of what was asked."""
-    pgconn.enter_pipeline_mode()
+class RoundTrip:
+    """A round trip under way: the server works on what was asked while the next is still being put together.
+
+    Between the first `ask` and `end` the connection is good for nothing else; without `end`, only to be closed.
+    """
+
+    def __init__(self, connection: AsyncConnection[Row]) -> None:
+        session = _sessions.get(connection)
+        if session is None:
+            session = _sessions[connection] = _Session(connection)
+        self._connection = connection
+        self._session = session
+        self._are_answers: list[bool] = []
+        connection.pgconn.enter_pipeline_mode()
+
+    def command(self, text: bytes) -> None:
+        self._connection.pgconn.send_query_params(text, None)
+        self._are_answers.append(False)
+
+    def ask(self, statement: Statement, params: Params) -> None:
+        """Puts a statement in line, prepared before where it is a literal."""
+        self._are_answers += _send(self._connection.pgconn, self._session, statement, params)
+
+    def flush(self) -> None:
+        """Lets go of what is in line as far as the socket takes it; `end` sends the rest."""
+        self._connection.pgconn.flush()
+
+    async def end(self) -> list[list[Row]]:
+        """The rows of each statement asked, in order. See `round_trip` for errors."""
+        async with self._connection.lock:
+            results = await self._connection.wait(_fetch_all(self._connection.pgconn))
+        _check(self._session, results)
+        answers = [result for result, is_answer in zip(results, self._are_answers, strict=True) if is_answer]
+        return [_rows(self._session.transformer, result) for result in answers]
+
+
+def _fetch_all(pgconn: PGconn) -> PQGen[list[PGresult]]:
+    """Sends the rest, then fetches everything up to the end of the pipeline."""
+    found: list[PGresult] = []
     try:
-        are_answers: list[bool] = []
-        if before:
-            are_answers += _send_command(pgconn, before)
-        for statement, params in asked:
-            are_answers += _send(pgconn, session, statement, params)
-        if after:
-            are_answers += _send_command(pgconn, after)
         pgconn.pipeline_sync()
         yield from generators.send(pgconn)
-        results = yield from _fetch(pgconn)
+        while True:
+            results = yield from generators.fetch_many(pgconn)
+            if results and results[0].status == ExecStatus.PIPELINE_SYNC:
+                return found
+            found += results
     finally:
         with suppress(errors.OperationalError):
             pgconn.exit_pipeline_mode()
-    _check(session, results)
-    return [result for result, is_answer in zip(results, are_answers, strict=True) if is_answer]
-
-
-def _send_command(pgconn: PGconn, command: bytes) -> list[bool]:
-    pgconn.send_query_params(command, None)
-    return [False]
 
 
 def _send(pgconn: PGconn, session: _Session, statement: Statement, params: Mapping[str, Any]) -> list[bool]:
-    """Sends a statement, prepared before where it is a literal; for each result to come, whether it is the answer."""
+    """For each result to come, whether it is the answer."""
     text, names = _numbered(statement if isinstance(statement, str) else statement.as_string(None))
     transformer = session.transformer
     values = transformer.dump_sequence([params[name] for name in names], [PyFormat.AUTO] * len(names))
@@ -116,16 +140,6 @@ def _numbered(statement: str) -> tuple[bytes, list[str]]:
         return f"${names.index(name) + 1}"
 
     return _PARAMETER.sub(number, statement).encode(), names
-
-
-def _fetch(pgconn: PGconn) -> PQGen[list[PGresult]]:
-    """Every result up to the end of the pipeline."""
-    found: list[PGresult] = []
-    while True:
-        results = yield from generators.fetch_many(pgconn)
-        if results and results[0].status == ExecStatus.PIPELINE_SYNC:
-            return found
-        found += results
 
 
 def _check(session: _Session, results: Sequence[PGresult]) -> None:

@@ -4,6 +4,7 @@ import time
 from uuid import UUID
 
 from tradepost.core.errors import NotFound
+from tradepost.core.flights import Flights
 from tradepost.db import Database
 from tradepost.http import Call
 from tradepost.stores.model import Store
@@ -25,10 +26,12 @@ class Stores:
         self._by_id: dict[UUID, Store] = {}
         self._by_host: dict[str, Store] = {}
         self._default: Store | None = None
+        self._flights: Flights[str, None] = Flights()
 
     async def for_host(self, host: str) -> Store:
         """The store with this host name, else the default one. Raises NoStore."""
-        await self._refresh()
+        if time.monotonic() - self._read_at > _SECONDS:
+            await self._flights.share("stores", self._read)
         store = self._by_host.get(host) or self._default
         if store is None:
             raise NoStore
@@ -45,9 +48,7 @@ class Stores:
         """The store whose own host name this is."""
         return self._by_host.get(host)
 
-    async def _refresh(self) -> None:
-        if time.monotonic() - self._read_at < _SECONDS:
-            return
+    async def _read(self) -> None:
         async with self._db.read() as db:
             stores = await all_stores(db)
         self._by_id = {store.id: store for store in stores}
