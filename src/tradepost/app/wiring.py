@@ -86,6 +86,6 @@ def application(settings: Settings, url: str) -> ASGIApp:
             await desks.close()
             await db.close()
 
-    router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document())])
+    router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document)])
     access = AccessLog() if settings.log_level in ("debug", "info") else None
     return Edge(router, lifespan, hosts=settings.allowed_hosts, access=access)

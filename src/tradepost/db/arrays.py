@@ -64,32 +64,32 @@ _register(_Byteas, 1001)
 
 
 def uuids(values: Sequence[UUID | None]) -> bytes:
-    return _Uuids(_array(2950, values, [_NULL if value is None else _16 + value.int.to_bytes(16) for value in values]))
+    return _Uuids(_array(2950, [_NULL if value is None else _16 + value.int.to_bytes(16) for value in values]))
 
 
 def texts(values: Sequence[str | None]) -> bytes:
     encoded = [None if value is None else value.encode() for value in values]
-    return _Texts(_array(25, values, _sized(encoded)))
+    return _Texts(_array(25, _sized(encoded)))
 
 
 def bigints(values: Sequence[int]) -> bytes:
-    return _Bigints(_array(20, values, [_8 + value.to_bytes(8, signed=True) for value in values]))
+    return _Bigints(_array(20, [_8 + value.to_bytes(8, signed=True) for value in values]))
 
 
 def integers(values: Sequence[int]) -> bytes:
-    return _Integers(_array(23, values, [_4 + value.to_bytes(4, signed=True) for value in values]))
+    return _Integers(_array(23, [_4 + value.to_bytes(4, signed=True) for value in values]))
 
 
 def byteas(values: Sequence[bytes | None]) -> bytes:
-    return _Byteas(_array(17, values, _sized(values)))
+    return _Byteas(_array(17, _sized(values)))
 
 
 def _sized(values: Iterable[bytes | None]) -> list[bytes]:
     return [_NULL if value is None else len(value).to_bytes(4) + value for value in values]
 
 
-def _array(element_oid: int, values: Sequence[object], elements: list[bytes]) -> bytes:
+def _array(element_oid: int, elements: list[bytes]) -> bytes:
     if not elements:
         return pack(">iiI", 0, 0, element_oid)
-    head = pack(">iiIii", 1, int(None in values), element_oid, len(elements), 1)
+    head = pack(">iiIii", 1, int(_NULL in elements), element_oid, len(elements), 1)
     return b"".join([head, *elements])

@@ -45,16 +45,15 @@ _POLICY = (
 _PUBLIC = ("cache-control", "public, max-age=300")
 
 
-def resources(document: Document) -> list[Resource]:
-    """`/docs`, its files, and the document as JSON and YAML."""
-    as_json = msgspec.json.encode(document)
-    as_yaml = msgspec.yaml.encode(document)
-
+def resources(document: Callable[[], Document]) -> list[Resource]:
+    """`/docs`, its files, and the document as JSON and YAML, which is made when it is first asked for."""
+    as_json = cache(lambda: msgspec.json.encode(document()))
+    as_yaml = cache(lambda: msgspec.yaml.encode(document()))
     return [
         page("/docs", _page),
         *(page(f"/docs/{name}", _file(name)) for name in _FILES),
-        page("/openapi.json", lambda: Answer(200, as_json, headers=[_PUBLIC])),
-        page("/openapi.yaml", lambda: Answer(200, as_yaml, headers=[_PUBLIC], content_type="application/yaml")),
+        page("/openapi.json", lambda: Answer(200, as_json(), headers=[_PUBLIC])),
+        page("/openapi.yaml", lambda: Answer(200, as_yaml(), headers=[_PUBLIC], content_type="application/yaml")),
     ]
 
 

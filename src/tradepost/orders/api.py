@@ -23,6 +23,7 @@ from tradepost.orders.model import (
     PriceChanged,
     TooManyItems,
     VariantNotAvailable,
+    buyer_words,
 )
 from tradepost.orders.placing import Desks
 from tradepost.orders.store import SORTS, Visibility
@@ -189,17 +190,19 @@ def _request(call: Call, body: OrderIn) -> PlaceOrder:
         raise Forbidden(msg)
     if actor.kind is ActorKind.GUEST and body.email is None:
         raise invalid("/email", "required", "is needed to order as a guest")
+    shipping, billing = address_of(body.shipping_address), address_of(body.billing_address)
     return PlaceOrder(
         actor=actor,
         items=items_of(body.items),
         email=body.email,
         customer_id=body.customer_id,
         currency=body.currency,
-        shipping_address=address_of(body.shipping_address),
-        billing_address=address_of(body.billing_address),
+        shipping_address=shipping,
+        billing_address=billing,
         notes=body.notes,
         expected_total=body.expected_total,
         claim=call.claim,
+        words=buyer_words(body.email, shipping or billing),
         keep=_keep,
     )
 

@@ -13,6 +13,7 @@ from tradepost.core import clock, money
 from tradepost.core.actors import ActorKind
 from tradepost.core.errors import FieldError, ReferenceNotFound, ShopError, invalid
 from tradepost.core.ids import Ids
+from tradepost.core.texts import words_of
 from tradepost.idempotency import StoredAnswer
 from tradepost.inventory import InsufficientStock, Level, Movement, MovementKind, allocate, available
 from tradepost.orders.model import (
@@ -135,7 +136,7 @@ class _Deciding:
             lines=_lines(self._order_ids, facts.now, picked, quote),
             taxes=quote.taxes,
             token_hash=hashlib.sha256(self._token_of(order_id).encode()).digest() if guest else None,
-            customer_name=customer.name if customer else "",
+            words=request.words.union(words_of(customer.name), words_of(customer.email)) if customer else request.words,
         )
 
     def _reserve(self, request: PlaceOrder, picked: Sequence[Offer], order_id: UUID) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from tradepost.core import clock, ids
 from tradepost.core.actors import Actor
 from tradepost.core.errors import Conflict, Invalid
+from tradepost.core.texts import words, words_of
 from tradepost.idempotency import Claim
 from tradepost.inventory import InsufficientStock
 from tradepost.pricing import Quote, QuotedLine, TaxLine
@@ -98,8 +99,19 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     quantity: int
 
 
+def buyer_words(email: str | None, address: Address | None) -> frozenset[str]:
+    """What an order is found by of its buyer."""
+    found = words(email) if email else set[str]()
+    if address:
+        found.update(words_of(address.first_name), words_of(address.last_name))
+    return frozenset(found)
+
+
 class PlaceOrder(msgspec.Struct, frozen=True):
-    """A checked wish to order. `keep` renders the answer that the idempotency key of `claim` keeps."""
+    """A checked wish to order. `keep` renders the answer that the idempotency key of `claim` keeps.
+
+    `words` are the buyer's: what can be worked out before the desk's turn is not worked out in it.
+    """
 
     actor: Actor
     items: list[Item]
@@ -111,6 +123,7 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     notes: str | None = None
     expected_total: Decimal | None = None
     claim: Claim | None = None
+    words: frozenset[str] = frozenset()
     keep: "Callable[[Order], tuple[int, list[tuple[str, str]], bytes]] | None" = None
 
 
@@ -156,8 +169,8 @@ class Order(msgspec.Struct, frozen=True):
     lines: list[Line]
     taxes: list[TaxLine]
     token_hash: bytes | None = None
-    customer_name: str = ""
-    """Only for the search words of a new order."""
+    words: frozenset[str] = frozenset()
+    """What a new order is found by, beside its number and products; not read back."""
 
     @property
     def created_at(self) -> datetime:

@@ -9,7 +9,7 @@ from psycopg import sql
 from tradepost.core.errors import NotFound
 from tradepost.core.ids import first_of
 from tradepost.core.pages import Page
-from tradepost.core.texts import tokens, words_of
+from tradepost.core.texts import tokens, words, words_of
 from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
 from tradepost.db.arrays import bigints, byteas, integers, texts, uuids
 from tradepost.db.composing import Window
@@ -159,11 +159,8 @@ def _json(value: object) -> str | None:
 
 
 def _words(order: Order) -> str:
-    """The search words of a new order as a tsvector literal: number, buyer, e-mail, products."""
-    address = order.shipping_address or order.billing_address
-    found = {*words_of(order.order_number), *words_of(order.email), *words_of(order.customer_name)}
-    if address:
-        found.update(words_of(address.first_name), words_of(address.last_name))
+    """The search words of a new order as a tsvector literal: number, buyer, products."""
+    found = words(order.order_number).union(order.words)
     for line in order.lines:
         found.update(words_of(line.name), words_of(line.sku))
     return " ".join(sorted(found)[:_MOST_WORDS] if len(found) > _MOST_WORDS else found)

@@ -172,7 +172,6 @@ create table stock_movement (
   check (on_hand_change <> 0 or reserved_change <> 0)
 );
 comment on table stock_movement is 'Append-only: the levels are the sums of these rows.';
-create index stock_movement_by_order on stock_movement (store_id, order_id) where order_id is not null;
 
 create table order_counter (
   store_id uuid primary key references store,
@@ -219,7 +218,7 @@ create index sales_order_by_total on sales_order (store_id, total_amount, id);
 create index sales_order_words on sales_order using gin (words) with (gin_pending_list_limit = 256);
 comment on index sales_order_words is 'A short list of pending words: merging the default 4 MB holds up a batch for a quarter of a second.';
 
-alter table sales_order add primary key (store_id, id);
+alter table sales_order add primary key (store_id, id); -- last: of indexes that seem alike, plans take the newest
 
 create table order_line (
   store_id uuid not null,
