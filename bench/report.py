@@ -36,7 +36,7 @@ def show(results: Results, console: Console) -> None:
     console.print(_table("Ratios and targets", ["", "measured", "target", ""], _target_rows(results)))
     console.print(_table("Figures", _FIGURE_HEAD, _figure_rows(results)))
     if results.best(*LIMIT):
-        console.print("* the limit that the ratios are of")
+        console.print("* the limit at its best")
     if results.written:
         console.print(_table("Rows of one order", *_written_table(results)))
     console.print(f"tradepost verify: {_invariants(results)}")

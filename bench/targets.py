@@ -27,12 +27,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    limit = results.best(*LIMIT)
     return [
-        *(
-            at_least(f"orders/s, {clients} clients ÷ limit", _rates(results.at(Name.ORDERS, clients), limit), target)
-            for clients, target in _BESIDE_LIMIT.items()
-        ),
+        *_beside(results, Name.LIMIT_COUNTER, "limit, the same rows"),
+        *_beside(results, Name.LIMIT_SEQUENCE, "limit with a sequence"),
         at_least("orders/s ÷ FastAPI with the ORM", _beside_orm(results), 10),
         at_most("latency, one client ÷ pgbench's", _latencies(results), 3),
         at_least(
@@ -57,6 +54,15 @@ def at_least(what: str, measured: float | None, target: float) -> Verdict:
 
 def at_most(what: str, measured: float | None, target: float, unit: str = "") -> Verdict:
     return Verdict(what, measured, target, at_least=False, unit=unit)
+
+
+def _beside(results: Results, limit: Name, named: str) -> list[Verdict]:
+    """At each number of clients, beside the limit at its best one."""
+    best = results.best(limit)
+    return [
+        at_least(f"orders/s, {clients} clients ÷ {named}", _rates(results.at(Name.ORDERS, clients), best), target)
+        for clients, target in _BESIDE_LIMIT.items()
+    ]
 
 
 def _rates(one: Figure | None, other: Figure | None) -> float | None:

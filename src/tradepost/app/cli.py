@@ -68,16 +68,21 @@ def program() -> None:
 def serve(*, demo: bool) -> None:
     """Serve the API."""
     with _shared_metrics():
-        from tradepost.app import demo as demo_shop
-        from tradepost.app import serving
-        from tradepost.app.databases import prepared
+        from tradepost.app import starting
 
         settings = _settings()
-        serving.check_port(settings.host, settings.port)
-        serving.stop_cleanly_on_sigterm()
+        starting.check_port(settings.host, settings.port)
+        starting.stop_cleanly_on_sigterm()
+        starting.load_beside("tradepost.app.serving")
+        from tradepost.app.databases import prepared
+
         with prepared(settings) as (url, embedded):
+            from tradepost.app import serving
+
             if demo:
-                demo_shop.welcome(settings, url)
+                from tradepost.app.demo import welcome
+
+                welcome(settings, url)
             serving.serve(settings, url, embedded)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from granian.log import LogLevels
 
 from tradepost.app import databases, operating, wiring
 from tradepost.app.settings import Settings, load
-from tradepost.core.errors import Conflict
 from tradepost.http import logs
 from tradepost.http.asgi import ASGIApp
 
@@ -28,18 +26,11 @@ _JOIN_SECONDS = 5.0
 _RESTART_SECONDS = 0.5
 
 
-class PortTaken(Conflict):
-    """Somebody else listens there."""
-
-    title = "The port is taken"
-
-
 def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | None) -> None:
     """Serves until it is told to stop (SIGINT, SIGTERM); requests under way are finished first.
 
-    A worker that dies is started again, and so is the embedded database. Raises PortTaken.
+    A worker that dies is started again, and so is the embedded database.
     """
-    check_port(settings.host, settings.port)
     with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
         os.environ["TRADEPOST_DATABASE_URL"] = url
         os.register_at_fork(after_in_child=_hear_stops)
@@ -97,20 +88,6 @@ def _collect_less() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def check_port(host: str, port: int) -> None:
-    """PortTaken with what to do about it, before anything is started."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            msg = f"{host}:{port} cannot be listened on ({error.strerror}): set TRADEPOST_PORT"
-            if error.errno == 98:  # noqa: PLR2004 - EADDRINUSE
-                msg = f"port {port} is taken: set TRADEPOST_PORT"
-            raise PortTaken(msg) from None
-
-
 @contextmanager
 def _repeating(seconds: float, chore: Callable[[], None]) -> Iterator[None]:
     """Does something again and again beside the server; a failure is logged, and it is tried again."""
@@ -141,8 +118,3 @@ def _revive(embedded: databases.EmbeddedDatabase | None) -> None:
 def _tidy(url: str) -> None:
     forgotten = asyncio.run(operating.tidy(url))
     log.info("tidied", idempotency_answers=forgotten)
-
-
-def stop_cleanly_on_sigterm() -> None:
-    """So that `finally` blocks run and the embedded server stops, also before the workers are up."""
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))
