@@ -34,7 +34,7 @@ def test_a_foreign_key_is_checked_by_its_own_index(desk_session: psycopg.Connect
 def _plan(session: psycopg.Connection, table: str, columns: list[str]) -> str:
     """The plan of a foreign key's check; it is made once, for any values."""
     condition = sql.SQL(" and ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(column), sql.SQL(f"${at}")) for at, column in enumerate(columns, 1)
+        sql.SQL("{} = ${}").format(sql.Identifier(column), sql.Literal(at)) for at, column in enumerate(columns, 1)
     )
     nothing = sql.SQL(", ").join([sql.SQL("null")] * len(columns))
     session.execute(
