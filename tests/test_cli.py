@@ -22,7 +22,7 @@ _TABLES = {
     "products": "select slug, name, status, is_featured from product",
     "variants": "select sku, name, price, weight, options::text from product_variant",
     "stock": "select sku, on_hand from stock_level join product_variant on product_variant.id = variant_id",
-    "customers": "select email, first_name, last_name from customer",
+    "customers": "select email, first_name, last_name from account",
 }
 
 

@@ -39,7 +39,7 @@ _THERE = """
     select 'ref', slug from sized
     union select 'variant_id', id::text from sized
     union select 'order_id', max(id::text) from sales_order
-    union select 'customer_id', max(id::text) from customer
+    union select 'customer_id', max(id::text) from account
 """
 
 

@@ -15,7 +15,7 @@ from tradepost.db.composing import Window
 
 FIND_CUSTOMERS = """
     select id, email, first_name, last_name, phone, version, created_at, updated_at
-    from customer
+    from account
     where store_id = %(store_id)s
       and id = any(%(ids)s)
 """
@@ -40,9 +40,9 @@ async def page_of_customers(db: Reader, store_id: UUID, *, email: str | None, wi
         db,
         select="""
         select id, email, first_name, last_name, phone, version, created_at, updated_at
-        from customer
+        from account
         """,
-        counted="from customer",
+        counted="from account",
         filters=filters,
         sort=Sort("id", descending=True),
         window=window,
@@ -58,7 +58,7 @@ async def insert_customers(tx: Tx, store_id: UUID, drafts: Sequence[CustomerDraf
         async with tx.savepoint():
             await tx.run(
                 """
-                insert into customer (store_id, id, email, email_normal, first_name, last_name, phone)
+                insert into account (store_id, id, email, email_normal, first_name, last_name, phone)
                 select %(store_id)s, id, email, email_normal, first_name, last_name, phone
                 from unnest(%(ids)b::uuid[], %(emails)b::text[], %(normal)b::text[], %(first)b::text[],
                             %(last)b::text[], %(phones)b::text[])

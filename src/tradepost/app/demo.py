@@ -170,7 +170,7 @@ class _Filling:
             row = await db.row(
                 """
                 select (select count(*) from product where store_id = %(store_id)s),
-                       (select count(*) from customer where store_id = %(store_id)s),
+                       (select count(*) from account where role = 'CLIENT' and store_id = %(store_id)s),
                        (select count(*) from sales_order where store_id = %(store_id)s)
                 """,
                 {"store_id": self._store.id},
@@ -219,7 +219,7 @@ class _Filling:
                 {"store_id": self._store.id},
             )
             customers = await db.rows(
-                "select id, first_name, last_name from customer where store_id = %(store_id)s order by id limit 2000",
+                "select id, first_name, last_name from account where store_id = %(store_id)s order by id limit 2000",
                 {"store_id": self._store.id},
             )
         return [row[0] for row in variants], [(row[0], row[1], row[2]) for row in customers]
