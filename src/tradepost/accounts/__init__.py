@@ -1,21 +1,42 @@
-"""Who calls and who buys: API keys, customers, and the one place where a request's actor is established."""
+"""Who calls, who buys and who works here: accounts, sessions, keys, and the one place where a caller is established."""
 
 from tradepost.accounts.identity import Identity
 from tradepost.accounts.keys import create_key, ensure_key, key_of, revoke_key
-from tradepost.accounts.model import Customer, CustomerDraft, EmailTaken, InvalidCredentials, hash_secret
-from tradepost.accounts.store import find_customers, insert_customers
+from tradepost.accounts.mails import AccountMails
+from tradepost.accounts.model import (
+    Account,
+    CustomerDraft,
+    EmailTaken,
+    InvalidCredentials,
+    Role,
+    hash_secret,
+)
+from tradepost.accounts.passwords import Passwords
+from tradepost.accounts.registering import create_customer
+from tradepost.accounts.store.people import FIND_ACCOUNTS, AccountFilter, account_of, find_accounts, insert_customers
+from tradepost.accounts.store.people import page as page_of_accounts
+from tradepost.accounts.tokens import AccessTokens
 
 __all__ = [
-    "Customer",
+    "FIND_ACCOUNTS",
+    "AccessTokens",
+    "Account",
+    "AccountFilter",
+    "AccountMails",
     "CustomerDraft",
     "EmailTaken",
     "Identity",
     "InvalidCredentials",
+    "Passwords",
+    "Role",
+    "account_of",
+    "create_customer",
     "create_key",
     "ensure_key",
-    "find_customers",
+    "find_accounts",
     "hash_secret",
     "insert_customers",
     "key_of",
+    "page_of_accounts",
     "revoke_key",
 ]

@@ -1,78 +1,111 @@
 """The one module that establishes who calls. Another way to authenticate is one more function here."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from uuid import UUID
 
-from tradepost.accounts import store
-from tradepost.accounts.model import InvalidCredentials, hash_secret
+import msgspec
+
+from tradepost.accounts.model import InvalidCredentials, Role, SessionRevoked, hash_secret
+from tradepost.accounts.store import keys, sessions
+from tradepost.accounts.tokens import AccessTokens
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.flights import Flights
 from tradepost.db import Database
+from tradepost.http import cookies
+from tradepost.http.cookies import CookieJar
 from tradepost.stores import Stores
 
+ACCESS_COOKIE = "tradepost_access"
 _SECONDS = 1.0
 _MOST_REMEMBERED = 10_000
-_MOST_TOKEN = 200
+_MOST_KEY = 200
+_MOST_TOKEN = 2000
 
 
 class Identity:
-    """Headers to actor. A key that was good is believed for a second, so that a busy key costs no statement."""
+    """Headers to actor. Credentials that were good are believed for a second: a busy caller costs no statement."""
 
-    def __init__(self, db: Database, stores: Stores) -> None:
+    def __init__(self, db: Database, stores: Stores, tokens: AccessTokens, jar: CookieJar) -> None:
         self._db = db
         self._stores = stores
-        self._known: dict[bytes, tuple[float, Actor]] = {}
-        self._flights: Flights[bytes, Actor] = Flights()
+        self._tokens = tokens
+        self._cookie = jar.name(ACCESS_COOKIE)
+        self._known: dict[str, tuple[float, Actor]] = {}
+        self._flights: Flights[str, Actor] = Flights()
 
-    async def __call__(self, headers: Mapping[bytes, bytes]) -> Actor:
-        """The caller. Raises InvalidCredentials for a bad key; no key at all is a guest."""
+    async def __call__(self, headers: Mapping[bytes, bytes], *, cookies_too: bool = True) -> Actor:
+        """The caller: by key, bearer token or cookie; a guest without any of them.
+
+        Raises InvalidCredentials, InvalidToken, SessionRevoked. `cookies_too`: not where one signs in anew.
+        """
         host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].lower()
         shop = await self._stores.for_host(host)
-        secret = _key(headers)
-        if secret is None:
-            token = headers.get(b"x-order-token", b"")[:_MOST_TOKEN].decode("latin-1")
-            return Actor(ActorKind.GUEST, shop.id, order_token=token or None)
-        actor = self._remembered(secret) or await self._flights.share(secret, partial(self._look_up, secret))
+        order_token = headers.get(b"x-order-token", b"")[:_MOST_KEY].decode("latin-1") or None
+        secret = _sent(headers)
+        if secret is not None:
+            actor = await self._known_or(secret, self._of_key if _is_key(secret) else self._of_token)
+        elif cookies_too and (token := cookies.read(headers, self._cookie)) is not None:
+            actor = msgspec.structs.replace(await self._known_or(token, self._of_token), by_cookie=True)
+        else:
+            return Actor(ActorKind.GUEST, shop.id, order_token=order_token)
         owner = self._stores.owner_of(host)
         if owner and owner.id != actor.store_id:
             raise InvalidCredentials
-        return actor
+        return msgspec.structs.replace(actor, order_token=order_token) if order_token else actor
 
-    def _remembered(self, secret: bytes) -> Actor | None:
+    def forget(self) -> None:
+        """Believes nothing that it remembers: a session of this process has just ended."""
+        self._known.clear()
+
+    async def _known_or(self, secret: str, find: Callable[[str], Awaitable[Actor]]) -> Actor:
         found = self._known.get(secret)
-        return found[1] if found and time.monotonic() - found[0] < _SECONDS else None
+        if found and time.monotonic() - found[0] < _SECONDS:
+            return found[1]
+        return await self._flights.share(secret, partial(self._look_up, secret, find))
 
-    async def _look_up(self, secret: bytes) -> Actor:
+    async def _look_up(self, secret: str, find: Callable[[str], Awaitable[Actor]]) -> Actor:
         self._known.pop(secret, None)
-        async with self._db.read() as db:
-            row = await store.find_live_key(db, hash_secret(secret.decode("latin-1")))
-            if row is None:
-                raise InvalidCredentials
-            store_id, key_id, scopes = row
-            await store.touch_key(db, store_id, key_id)
-        actor = _actor(store_id, key_id, scopes)
+        actor = await find(secret)
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
         self._known[secret] = (time.monotonic(), actor)
         return actor
 
+    async def _of_key(self, key: str) -> Actor:
+        async with self._db.read() as db:
+            row = await keys.find_live(db, hash_secret(key))
+            if row is None:
+                raise InvalidCredentials
+            store_id, key_id, scopes = row
+            await keys.touch(db, store_id, key_id)
+        return Actor(ActorKind.KEY, store_id, key_id, frozenset(scopes))
 
-def _actor(store_id: UUID, key_id: UUID, scopes: list[str]) -> Actor:
-    return Actor(ActorKind.KEY, store_id, key_id, frozenset(scopes))
+    async def _of_token(self, token: str) -> Actor:
+        claims = await self._tokens.read(token)
+        async with self._db.read() as db:
+            live = await sessions.find_live(db, claims.store_id, claims.session_id)
+        if live is None:
+            raise SessionRevoked
+        kind = ActorKind.CUSTOMER if live.role is Role.CLIENT else ActorKind.STAFF
+        return Actor(kind, claims.store_id, live.account_id, live.permissions, session_id=claims.session_id)
 
 
-def _key(headers: Mapping[bytes, bytes]) -> bytes | None:
-    """The secret from X-API-Key or a bearer token; a query string is never looked at."""
-    key = headers.get(b"x-api-key")
-    if key is None:
+def _sent(headers: Mapping[bytes, bytes]) -> str | None:
+    """What X-API-Key or Authorization says; a query string is never looked at."""
+    secret = headers.get(b"x-api-key")
+    if secret is None:
         scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
         if not scheme:
             return None
         if scheme.lower() != b"bearer" or not token:
             raise InvalidCredentials
-        key = token.strip()
-    if not key or len(key) > _MOST_TOKEN:
+        secret = token.strip()
+    if not secret or len(secret) > _MOST_TOKEN:
         raise InvalidCredentials
-    return key
+    return secret.decode("latin-1")
+
+
+def _is_key(secret: str) -> bool:
+    """A token has two dots (RFC 7515, 3.1), a key has none."""
+    return secret.count(".") != 2  # noqa: PLR2004 - header, payload, signature

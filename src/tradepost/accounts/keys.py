@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Sequence
 from uuid import UUID
 
-from tradepost.accounts import store
 from tradepost.accounts.events import ApiKeyCreated, ApiKeyRevoked
-from tradepost.accounts.model import ApiKey, hash_secret
+from tradepost.accounts.model import ApiKey, check_grant, hash_secret
+from tradepost.accounts.store import keys as store
 from tradepost.core.actors import Actor
 from tradepost.core.clock import now
-from tradepost.core.errors import Forbidden, invalid
+from tradepost.core.errors import invalid
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
 from tradepost.events import publish
@@ -19,12 +19,6 @@ from tradepost.events import publish
 PREFIX = "tp_"
 _HINT = len(PREFIX) + 6
 _SCOPE = re.compile(r"\*|[a-z]+:[a-z]+")
-
-
-class PrivilegeEscalation(Forbidden):
-    """Nobody gives what he does not have."""
-
-    title = "A key cannot be given more than its maker may do"
 
 
 async def create_key(tx: Tx, *, name: str, scopes: Sequence[str], actor: Actor) -> tuple[ApiKey, str]:
@@ -35,7 +29,7 @@ async def create_key(tx: Tx, *, name: str, scopes: Sequence[str], actor: Actor) 
 
 async def ensure_key(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor) -> None:
     """Makes a key with a known secret, unless it is there already."""
-    if await store.find_live_key(tx, hash_secret(secret)) is None:
+    if await store.find_live(tx, hash_secret(secret)) is None:
         await _insert(tx, secret, name=name, scopes=scopes, actor=actor)
 
 
@@ -47,10 +41,9 @@ def key_of(random_bytes: bytes) -> str:
 async def _insert(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor) -> ApiKey:
     if wrong := [scope for scope in scopes if not _SCOPE.fullmatch(scope)]:
         raise invalid("/scopes", "invalid_format", f"has {wrong[0]!r}; a scope is like orders:read, or * for all")
-    if not all(actor.may(scope) for scope in scopes):
-        raise PrivilegeEscalation
+    check_grant(actor, list(scopes))
     key = ApiKey(uuid7(), name, secret[:_HINT], sorted(set(scopes)), now(), None, None)
-    await store.insert_key(tx, key, store_id=actor.store_id, key_hash=hash_secret(secret))
+    await store.insert(tx, key, store_id=actor.store_id, key_hash=hash_secret(secret))
     await publish(tx, ApiKeyCreated(name=name, scopes=key.scopes), actor=actor, subject_id=key.id)
     return key
 

@@ -1,25 +1,68 @@
+"""Accounts as values: who signs in, what a mail proves, what a role may do."""
+
+import base64
 import hashlib
-from datetime import datetime
+import secrets
+from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
-from tradepost.core.errors import Conflict, FieldError, Unauthenticated
+from tradepost.core.actors import EVERYTHING, Actor
+from tradepost.core.errors import Conflict, FieldError, Forbidden, Unauthenticated
+from tradepost.http.problems import MalformedRequest
 
 
 class InvalidCredentials(Unauthenticated):
-    """The key is unknown, revoked, or of another store: the three look the same."""
+    """A key, a password or an address is wrong: which one, nobody is told."""
 
     title = "These credentials are not valid"
 
 
-class EmailTaken(Conflict):
-    """Another customer of this store has the address."""
+class InvalidToken(Unauthenticated):
+    """The access token is not one of ours, or has run out: refresh it."""
 
-    title = "A customer with this e-mail address exists"
+    title = "This token is not valid"
+
+
+class SessionRevoked(Unauthenticated):
+    """The session was ended: by logout, a change of password or role, or by its owner on another device."""
+
+    title = "This session has ended"
+
+
+class TokenInvalid(MalformedRequest):
+    """A link from a mail is unknown, used, too old, or not for this account: all look the same."""
+
+    title = "This link is not valid any more"
+
+
+class EmailTaken(Conflict):
+    """Another account of this store has the address."""
+
+    title = "An account with this e-mail address exists"
 
     def __init__(self) -> None:
-        super().__init__(errors=[FieldError("/email", "taken", "is the address of another customer")])
+        super().__init__(errors=[FieldError("/email", "taken", "is the address of another account")])
+
+
+class PrivilegeEscalation(Forbidden):
+    """Nobody gives what he does not have, or changes somebody who has more."""
+
+    title = "You cannot give, or take from, more than you may do yourself"
+
+
+class LastAdmin(Conflict):
+    """A store keeps at least one administrator who can sign in."""
+
+    title = "This is the last administrator"
+
+
+class Role(StrEnum):
+    CLIENT = "CLIENT"
+    STAFF = "STAFF"
+    ADMIN = "ADMIN"
 
 
 class CustomerDraft(msgspec.Struct, frozen=True):
@@ -29,12 +72,20 @@ class CustomerDraft(msgspec.Struct, frozen=True):
     phone: str | None = None
 
 
-class Customer(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True):
+    """A person: a customer (CLIENT) or somebody who works here."""
+
     id: UUID
     email: str
     first_name: str
     last_name: str
     phone: str | None
+    date_of_birth: date | None
+    role: Role
+    staff_role_id: UUID | None
+    is_active: bool
+    is_pending: bool
+    email_verified_at: datetime | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -42,6 +93,35 @@ class Customer(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+
+class StaffRole(msgspec.Struct, frozen=True):
+    """What somebody of this role may do."""
+
+    id: UUID
+    name: str
+    permissions: list[str]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A sign-in on one device."""
+
+    id: UUID
+    user_agent: str
+    address: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+
+
+class Device(msgspec.Struct, frozen=True):
+    """From where somebody signs in: as he says, and as we see."""
+
+    user_agent: str
+    address: str
 
 
 class ApiKey(msgspec.Struct, frozen=True):
@@ -56,6 +136,34 @@ class ApiKey(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
 
 
+class Purpose(StrEnum):
+    """What a secret in a mail is good for."""
+
+    VERIFY = "verify"
+    RESET = "reset"
+    CHANGE = "change"
+
+
+def new_secret() -> str:
+    """256 random bits, as they travel in a cookie or a link."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+
+
 def hash_secret(secret: str) -> bytes:
     """How a random 256-bit secret is kept: a plain SHA-256 suffices, as there is nothing to guess."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def check_grant(actor: Actor, permissions: frozenset[str] | set[str] | list[str]) -> None:
+    """PrivilegeEscalation where somebody gives, or touches somebody with, a permission that he lacks."""
+    if EVERYTHING in actor.permissions:
+        return
+    if not all(permission != EVERYTHING and actor.may(permission) for permission in permissions):
+        raise PrivilegeEscalation
+
+
+def permissions_of(role: Role, staff_role: list[str] | None) -> frozenset[str]:
+    """ADMIN may do everything, STAFF what the staff role says, CLIENT nothing but what is his own."""
+    if role is Role.ADMIN:
+        return frozenset([EVERYTHING])
+    return frozenset(staff_role or ()) if role is Role.STAFF else frozenset()

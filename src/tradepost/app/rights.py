@@ -1,9 +1,10 @@
 """Who may do what: one line for each operation. The application does not start with an operation that is not here.
 
-PUBLIC operations that show somebody's data put the owner into their query: what is not yours is not found.
+PERSON is whoever has signed in, customer or staff. PUBLIC and PERSON operations that show somebody's data put the owner
+into their query: what is not yours is not found.
 """
 
-from tradepost.http.routes import PUBLIC
+from tradepost.http.routes import PERSON, PUBLIC
 
 RIGHTS = {
     "list_products": PUBLIC,
@@ -18,11 +19,33 @@ RIGHTS = {
     "low_stock_products": "stock:read",
     "quote_order": PUBLIC,
     "place_order": PUBLIC,
-    "list_orders": "orders:read",
+    "list_orders": PUBLIC,
     "read_order": PUBLIC,
     "order_timeline": PUBLIC,
     "explain_order": PUBLIC,
-    "create_customer": "customers:write",
+    "register": PUBLIC,
+    "login": PUBLIC,
+    "refresh": PUBLIC,
+    "logout": PERSON,
+    "verify_email": PUBLIC,
+    "forgot_password": PUBLIC,
+    "reset_password": PUBLIC,
+    "me": PERSON,
+    "change_me": PERSON,
+    "change_password": PERSON,
+    "change_email": PERSON,
+    "confirm_email": PERSON,
+    "list_sessions": PERSON,
+    "end_session": PERSON,
+    "list_users": "users:read",
+    "create_user": "users:write",
+    "read_user": "users:read",
+    "change_user": "users:write",
+    "list_staff_roles": "users:read",
+    "create_staff_role": "users:write",
+    "change_staff_role": "users:write",
+    "delete_staff_role": "users:write",
+    "add_customer": "customers:write",
     "list_customers": "customers:read",
     "read_customer": "customers:read",
     "create_api_key": "keys:write",

@@ -8,13 +8,14 @@ from importlib.metadata import version
 import psycopg
 
 from tradepost import inventory
-from tradepost.accounts import Identity
-from tradepost.accounts.api import routes as accounts_routes
+from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords
+from tradepost.accounts import api as accounts_api
 from tradepost.app import health
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
 from tradepost.catalog import OpeningStock
 from tradepost.catalog.api import routes as catalog_routes
+from tradepost.core.background import Background
 from tradepost.core.pages import CursorSigner
 from tradepost.db import Database
 from tradepost.db.connections import desk_options
@@ -22,17 +23,21 @@ from tradepost.events.api import routes as events_routes
 from tradepost.http import docs
 from tradepost.http.asgi import ASGIApp
 from tradepost.http.call import Services
+from tradepost.http.cookies import CookieJar
+from tradepost.http.csrf import Csrf
 from tradepost.http.edge import Edge
 from tradepost.http.logs import AccessLog
 from tradepost.http.openapi import Document, document
 from tradepost.http.resources import Router
 from tradepost.http.routes import Gate, Operation, resources
 from tradepost.inventory.api import routes as inventory_routes
+from tradepost.mail import Outbox, mailer_of, sender_of
 from tradepost.orders import Desks
 from tradepost.orders.api import routes as orders_routes
+from tradepost.orders.customers import routes as customers_routes
 from tradepost.stores import Stores
 
-AREAS = [catalog_routes, inventory_routes, orders_routes, accounts_routes, events_routes]
+AREAS = [catalog_routes, inventory_routes, orders_routes, customers_routes, *accounts_api.AREAS, events_routes]
 _SECRET_WAIT = 60.0
 
 
@@ -74,8 +79,19 @@ def application(settings: Settings, url: str) -> ASGIApp:
     secret = installation_secret(url)
     stores = Stores(db)
     desks = Desks(db, secret, batch=settings.batch_size)
-    services = Services(db, CursorSigner(secret), stores, desks, OpeningStock(inventory.open_stock))
-    gate = Gate(services, Identity(db, stores), RIGHTS, require_key=settings.require_idempotency_key)
+    jar = CookieJar(secure=settings.public_url.startswith("https:"))
+    csrf = Csrf(secret, origins=frozenset([settings.public_url]))
+    tokens = AccessTokens(db)
+    identity = Identity(db, stores, tokens, jar)
+    passwords, background = Passwords(), Background()
+    outbox = Outbox(mailer_of(settings.mail_url, sender_of(settings.mail_from)))
+    services = Services(
+        db,
+        CursorSigner(secret),
+        *(stores, desks, OpeningStock(inventory.open_stock)),
+        *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
+    )
+    gate = Gate(services, identity, RIGHTS, csrf, require_key=settings.require_idempotency_key)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -84,6 +100,9 @@ def application(settings: Settings, url: str) -> ASGIApp:
             yield
         finally:
             await desks.close()
+            await background.close()
+            await outbox.close()
+            passwords.close()
             await db.close()
 
     router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document)])

@@ -26,6 +26,10 @@ class Actor(msgspec.Struct, frozen=True):
     permissions: frozenset[str] = frozenset()
     order_token: str | None = None
     """What a guest showed to see his one order."""
+    session_id: UUID | None = None
+    """The session of a person who signed in."""
+    by_cookie: bool = False
+    """Whether a browser sent the session by itself, so that another site may be behind the request."""
 
     def may(self, permission: str) -> bool:
         return permission in self.permissions or EVERYTHING in self.permissions

@@ -76,6 +76,16 @@ class Unavailable(ShopError):
     retry_after: ClassVar[int] = 1
 
 
+class RateLimited(ShopError):
+    """Too often in a short time: come back in `retry_after` seconds."""
+
+    title = "Too many requests; try again later"
+
+    def __init__(self, detail: str = "", *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class ValidationFailed(Invalid):
     """One or more fields are not valid; `errors` names each."""
 

@@ -53,6 +53,12 @@ class Call:
     def path(self) -> str:
         return self._scope["path"]
 
+    @property
+    def client(self) -> str:
+        """The address of whoever calls."""
+        peer = self._scope.get("client")
+        return peer[0] if peer else "unknown"
+
     def service(self, kind: type[Service]) -> Service:
         return self._services.get(kind)
 

@@ -8,6 +8,7 @@ from tradepost.core.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    RateLimited,
     ShopError,
     Stale,
     Unauthenticated,
@@ -101,6 +102,7 @@ STATUSES: dict[type[ShopError], int] = {
     UnsupportedMediaType: 415,
     EncodingNotSupported: 415,
     Invalid: 422,
+    RateLimited: 429,
     InternalError: 500,
     Unavailable: 503,
 }
@@ -138,7 +140,7 @@ def answer_of(error: ShopError, *, instance: str, request_id: str) -> Answer:
     )
     members = msgspec.to_builtins(problem) | msgspec.to_builtins(error.extra)
     headers = [("cache-control", "no-store")]
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | RateLimited):
         headers.append(("retry-after", str(error.retry_after)))
     if isinstance(error, Conflict) and error.code == "idempotency_in_flight":
         headers.append(("retry-after", "1"))

@@ -16,11 +16,13 @@ from tradepost.http.answers import Answer
 from tradepost.http.asgi import Receive, Scope
 from tradepost.http.bodies import decode, decode_query, read_body
 from tradepost.http.call import Call, Services
+from tradepost.http.csrf import SAFE, Csrf
 from tradepost.http.problems import IdempotencyKeyInvalid, IdempotencyKeyRequired, NotAcceptable
 from tradepost.http.resources import Resource, Responder
 
 BASE = "/api/v1"
 PUBLIC = "public"
+PERSON = "person"
 _MAX_KEY = 255
 _DEFAULTS: dict[str, Any] = {
     "status": 200,
@@ -36,7 +38,10 @@ _REFUSED = frozenset({b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"})
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[Answer]]
-Identify = Callable[[Mapping[bytes, bytes]], Awaitable[Actor]]
+
+
+class Identify(Protocol):
+    async def __call__(self, headers: Mapping[bytes, bytes], *, cookies_too: bool = True) -> Actor: ...
 
 
 class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +64,8 @@ class Operation(msgspec.Struct, frozen=True):
     problems: tuple[type[ShopError], ...]
     keyed: bool
     example: Any = None
+    signs_in: bool = False
+    """Whether it begins or renews a session: cookies that it finds do not say who calls."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
 
@@ -77,7 +84,8 @@ class Gate(msgspec.Struct, frozen=True):
     services: Services
     identify: Identify
     rights: Mapping[str, str]
-    """Operation name to permission, or PUBLIC. An operation that is not here does not start."""
+    """Operation name to permission, PUBLIC, or PERSON for whoever has signed in. An operation that is not here does not start."""
+    csrf: Csrf
     require_key: bool = False
 
 
@@ -167,9 +175,10 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     headers: dict[bytes, bytes] = scope["request_headers"]
     if not _takes_json(headers.get(b"accept", b"*/*")):
         raise NotAcceptable
-    actor = await gate.identify(headers)
-    if permission != PUBLIC and not actor.may(permission):
-        raise Forbidden(f"This needs the permission {permission}") if actor.id else Unauthenticated
+    actor = await gate.identify(headers, cookies_too=not operation.signs_in)
+    if actor.by_cookie and operation.method not in SAFE and actor.session_id:
+        gate.csrf.check(headers, actor.session_id)
+    _check_permission(permission, actor)
     call = Call(scope, headers, gate.services, actor)
     arguments: dict[str, Any] = {}
     if operation.query is not None:
@@ -181,6 +190,14 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments.get("body"))
     return await operation.run(operation, call, arguments)
+
+
+def _check_permission(permission: str, actor: Actor) -> None:
+    if permission == PERSON:
+        if actor.session_id is None:
+            raise Unauthenticated
+    elif permission != PUBLIC and not actor.may(permission):
+        raise Forbidden(f"This needs the permission {permission}") if actor.id else Unauthenticated
 
 
 @lru_cache(256)

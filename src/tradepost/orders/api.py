@@ -6,7 +6,7 @@ from tradepost import events
 from tradepost.accounts import hash_secret
 from tradepost.core import money
 from tradepost.core.actors import Actor, ActorKind
-from tradepost.core.errors import Forbidden, NotFound, ReferenceNotFound, invalid
+from tradepost.core.errors import FieldError, Forbidden, NotFound, ReferenceNotFound, Unauthenticated, invalid
 from tradepost.events.api import event_out
 from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
@@ -63,11 +63,12 @@ _EXAMPLE = {"email": "ada@example.com", "items": [{"sku": "DEMO-MUG", "quantity"
 
 @routes.get("/orders", query=OrdersQuery, answer=PageOut[OrderOut])
 async def list_orders(call: Call, query: OrdersQuery) -> Answer:
-    """List orders.
+    """List orders: all of the store for staff, one's own for a customer.
 
     `search` finds orders of which each word of it begins a word of number, buyer, e-mail address or products.
     """
     wanted = filter_of(query, store_of(call).currency)
+    _check_list(call.actor)
     async with call.db.read() as db:
         page = await store.page(
             db, _visible(call.actor), wanted, sort=choose(SORTS, query.sort), window=_window(call, query)
@@ -164,14 +165,20 @@ async def _find(call: Call) -> Order:
         return await store.find(db, _visible(call.actor), call.id("order_id"))
 
 
+def _check_list(actor: Actor) -> None:
+    """A list is for those who may read all, and for people, who have their own."""
+    if not actor.may(READ_ALL) and actor.session_id is None:
+        raise Forbidden(f"This needs the permission {READ_ALL}") if actor.id else Unauthenticated
+
+
 def _visible(actor: Actor) -> Visibility:
     """All orders for those who may read all; one's own, or the one of a token, for everybody else."""
     if actor.may(READ_ALL):
         return Visibility(actor.store_id)
-    if actor.kind is ActorKind.CUSTOMER and actor.id:
-        return Visibility(actor.store_id, customer_id=actor.id)
     if actor.order_token:
         return Visibility(actor.store_id, token_hash=hash_secret(actor.order_token))
+    if actor.session_id and actor.id:
+        return Visibility(actor.store_id, customer_id=actor.id)
     raise NotFound
 
 
@@ -185,9 +192,7 @@ def _window(call: Call, query: OrdersQuery):  # noqa: ANN202 - see http.window
 
 def _request(call: Call, body: OrderIn) -> PlaceOrder:
     actor = call.actor
-    if body.customer_id is not None and not actor.may(WRITE_ALL):
-        msg = "Only staff may order for a customer"
-        raise Forbidden(msg)
+    customer_id = _customer_of(actor, body.customer_id)
     if actor.kind is ActorKind.GUEST and body.email is None:
         raise invalid("/email", "required", "is needed to order as a guest")
     shipping, billing = address_of(body.shipping_address), address_of(body.billing_address)
@@ -195,7 +200,7 @@ def _request(call: Call, body: OrderIn) -> PlaceOrder:
         actor=actor,
         items=items_of(body.items),
         email=body.email,
-        customer_id=body.customer_id,
+        customer_id=customer_id,
         currency=body.currency,
         shipping_address=shipping,
         billing_address=billing,
@@ -205,6 +210,19 @@ def _request(call: Call, body: OrderIn) -> PlaceOrder:
         words=buyer_words(body.email, shipping or billing),
         keep=_keep,
     )
+
+
+def _customer_of(actor: Actor, named: UUID | None) -> UUID | None:
+    """Who buys: a customer for himself, staff for whom they name."""
+    if actor.may(WRITE_ALL):
+        return named
+    himself = actor.id if actor.session_id else None
+    if named is None or named == himself:
+        return himself
+    if himself is None:
+        msg = "Only staff may order for a customer"
+        raise Forbidden(msg)
+    raise ReferenceNotFound(errors=[FieldError("/customerId", "reference_not_found", "is no customer")])
 
 
 def _keep(order: Order) -> tuple[int, list[tuple[str, str]], bytes]:

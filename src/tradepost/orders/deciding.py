@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost.accounts import Customer
+from tradepost.accounts import Account
 from tradepost.catalog.offers import Offer
 from tradepost.core import clock, money
 from tradepost.core.actors import ActorKind
@@ -40,7 +40,7 @@ class Facts(msgspec.Struct):
     kept: dict[bytes, StoredAnswer]
     shelf: Shelf
     levels: dict[UUID, list[Level]]
-    customers: dict[UUID, Customer]
+    customers: dict[UUID, Account]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -109,7 +109,7 @@ class _Deciding:
         self.decisions.orders.append((request, order))
         return Placed(order, self._keep(request, order))
 
-    def _order(self, request: PlaceOrder, customer: Customer | None, picked: Sequence[Offer], quote: Quote) -> Order:
+    def _order(self, request: PlaceOrder, customer: Account | None, picked: Sequence[Offer], quote: Quote) -> Order:
         facts = self._facts
         order_id = self._order_ids.new(clock.to_ms(facts.now))
         guest = request.actor.kind is ActorKind.GUEST
@@ -165,7 +165,7 @@ class _Deciding:
         return answer
 
 
-def _customer(request: PlaceOrder, facts: Facts) -> Customer | None:
+def _customer(request: PlaceOrder, facts: Facts) -> Account | None:
     if request.customer_id is None:
         if request.email is None:
             raise invalid("/email", "required", "is needed where no customer is named")

@@ -11,8 +11,7 @@ from itertools import chain
 from uuid import UUID
 
 from tradepost import idempotency
-from tradepost.accounts import Customer
-from tradepost.accounts.store import FIND_CUSTOMERS
+from tradepost.accounts import FIND_ACCOUNTS, account_of
 from tradepost.catalog.offers import offers
 from tradepost.core.ids import Ids
 from tradepost.db import Database, Desk, Tx
@@ -106,7 +105,7 @@ class _Placement:
             locking(self._store_id, named),
         ]
         if customer_ids:
-            statements.append((FIND_CUSTOMERS, mine | {"ids": uuids(customer_ids)}))
+            statements.append((FIND_ACCOUNTS, mine | {"ids": uuids(customer_ids)}))
         (((last_number, now),), (shop,), kept, offered, stock, *people) = await tx.together(*statements)
         shelf = Shelf(offers(offered))
         levels = levels_by_variant(stock)
@@ -121,7 +120,7 @@ class _Placement:
             kept=idempotency.answers(kept),
             shelf=shelf,
             levels=levels,
-            customers={row[0]: Customer(*row) for row in (people[0] if people else ())},
+            customers={row[0]: account_of(row) for row in (people[0] if people else ())},
         )
 
 

@@ -265,6 +265,26 @@ async def find(db: Reader, visible: Visibility, order_id: UUID) -> Order:
     return _order(found[0])
 
 
+async def totals_of(
+    db: Reader, store_id: UUID, customer_ids: Sequence[UUID], *, currency: str
+) -> dict[UUID, tuple[int, int]]:
+    """How many orders each customer has placed, and their totals in a currency; cancelled ones are left out of both."""
+    if not customer_ids:
+        return {}
+    rows = await db.rows(
+        """
+        select customer_id, count(*), coalesce(sum(total_amount) filter (where currency = %(currency)s), 0)::bigint
+        from sales_order
+        where store_id = %(store_id)s
+          and customer_id = any(%(customer_ids)s)
+          and status <> 'CANCELLED'
+        group by customer_id
+        """,
+        {"store_id": store_id, "customer_ids": uuids(customer_ids), "currency": currency},
+    )
+    return {customer_id: (count, total) for customer_id, count, total in rows}
+
+
 def _one(filters: Filters) -> Statement:
     return sql.SQL("{} where {}").format(sql.SQL(_SELECT), filters.sql())
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from tradepost.accounts.api import Email
+from tradepost.accounts.api.wire import Email
 from tradepost.core import clock, money
 from tradepost.core.errors import FieldError, invalid
 from tradepost.events.api import EventOut

@@ -1,0 +1,99 @@
+"""Passwords and addresses that change: by who knows the old one, or reads the mail."""
+
+from uuid import UUID
+
+from tradepost.accounts.events import AccountEmailChanged, AccountPasswordChanged
+from tradepost.accounts.mails import AccountMails
+from tradepost.accounts.model import (
+    Account,
+    EmailTaken,
+    InvalidCredentials,
+    Purpose,
+    TokenInvalid,
+    hash_secret,
+    new_secret,
+)
+from tradepost.accounts.passwords import Passwords
+from tradepost.accounts.store import people, proofs, sessions
+from tradepost.core.actors import Actor, ActorKind
+from tradepost.db import Database, Tx
+from tradepost.events import publish
+from tradepost.stores import Store
+
+
+async def send_reset(db: Database, mails: AccountMails, shop: Store, email: str) -> None:
+    """A mail to whoever has the address, or claims it; none where nobody does. Not waited for by who asks."""
+    async with db.read() as reader:
+        signers = await people.find_signers(reader, shop.id, email)
+    signer = next((signer for signer in signers if signer and signer.is_active), None)
+    if signer is None:
+        return
+    async with db.read() as reader:
+        account = await people.get(reader, shop.id, signer.account_id)
+    token = new_secret()
+    await db.write(
+        lambda tx: proofs.insert(
+            tx, shop.id, hash_secret(token), account_id=account.id, purpose=Purpose.RESET, email=account.email
+        )
+    )
+    mails.reset(account.email, token, shop=shop.name)
+
+
+async def reset_password(tx: Tx, token: str, *, store_id: UUID, password_hash: str) -> None:
+    """A new password for who reads the mail; it also proves the address. All sessions end. Raises TokenInvalid."""
+    proof = await proofs.lock(tx, store_id, hash_secret(token), Purpose.RESET)
+    if proof is None:
+        raise TokenInvalid
+    try:
+        await people.set_email(tx, store_id, proof.account_id, proof.email)
+    except EmailTaken:
+        raise TokenInvalid from None
+    await people.set_password(tx, store_id, proof.account_id, password_hash)
+    await sessions.end_all(tx, store_id, proof.account_id, because="password")
+    await proofs.use(tx, store_id, proof.account_id)
+    actor = Actor(ActorKind.CUSTOMER, store_id, proof.account_id)
+    await publish(tx, AccountPasswordChanged("mail"), actor=actor, subject_id=proof.account_id)
+
+
+async def check_password_of(db: Database, passwords: Passwords, actor: Actor, password: str) -> None:
+    """InvalidCredentials where it is not the actor's."""
+    assert actor.id is not None  # noqa: S101 - for the type checker: who has a session has an id
+    async with db.read() as reader:
+        kept = await people.password_hash(reader, actor.store_id, actor.id)
+    if not await passwords.verify(kept, password):
+        raise InvalidCredentials
+
+
+async def change_password(tx: Tx, account_id: UUID, password_hash: str, *, actor: Actor) -> None:
+    """The session that does it stays; the others end, and links in mails are void."""
+    await people.lock(tx, actor.store_id, account_id)
+    await people.set_password(tx, actor.store_id, account_id, password_hash)
+    await sessions.end_all(tx, actor.store_id, account_id, because="password", but=actor.session_id)
+    await proofs.use(tx, actor.store_id, account_id)
+    await publish(tx, AccountPasswordChanged("owner"), actor=actor, subject_id=account_id)
+
+
+async def send_change(db: Database, mails: AccountMails, shop: Store, account_id: UUID, email: str) -> None:
+    """A mail to the new address. Whether that belongs to somebody, only the mail's reader finds out."""
+    token = new_secret()
+    await db.write(
+        lambda tx: proofs.insert(
+            tx, shop.id, hash_secret(token), account_id=account_id, purpose=Purpose.CHANGE, email=email
+        )
+    )
+    mails.change(email, token, shop=shop.name)
+
+
+async def confirm_email(tx: Tx, token: str, *, actor: Actor) -> tuple[Account, str]:
+    """The account with its new address, and the old one. TokenInvalid for one of another account, too."""
+    proof = await proofs.lock(tx, actor.store_id, hash_secret(token), Purpose.CHANGE)
+    if proof is None or proof.account_id != actor.id:
+        raise TokenInvalid
+    before = await people.get(tx, actor.store_id, proof.account_id)
+    try:
+        await people.set_email(tx, actor.store_id, proof.account_id, proof.email)
+    except EmailTaken:
+        raise TokenInvalid from None
+    await proofs.use(tx, actor.store_id, proof.account_id)
+    await publish(tx, AccountEmailChanged(), actor=actor, subject_id=proof.account_id)
+    return await people.get(tx, actor.store_id, proof.account_id), before.email

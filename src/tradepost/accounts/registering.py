@@ -1,0 +1,100 @@
+"""Becoming a customer, and proving that an e-mail address is one's own.
+
+Whoever registers gets an account that only *claims* the address, whether or not somebody else has it: so registering
+tells nobody who is a customer here, and nobody who registers with another's address gets at anything of his. A mail
+makes the claim true; until then the account is found by its own password and nothing else.
+"""
+
+from datetime import date
+from uuid import UUID
+
+from tradepost.accounts.events import AccountPasswordChanged, AccountRegistered, AccountVerified, CustomerCreated
+from tradepost.accounts.mails import AccountMails
+from tradepost.accounts.model import (
+    Account,
+    CustomerDraft,
+    EmailTaken,
+    Purpose,
+    TokenInvalid,
+    hash_secret,
+    new_secret,
+)
+from tradepost.accounts.store import people, proofs, sessions
+from tradepost.core.actors import Actor, ActorKind
+from tradepost.core.errors import invalid
+from tradepost.db import Database, Tx
+from tradepost.events import publish
+from tradepost.stores import Store
+
+
+async def register(
+    tx: Tx, store_id: UUID, draft: CustomerDraft, *, date_of_birth: date | None, password_hash: str
+) -> Account:
+    """An account that claims its address."""
+    account_id = await people.insert_pending(
+        tx, store_id, draft, date_of_birth=date_of_birth, password_hash=password_hash
+    )
+    await publish(tx, AccountRegistered(), actor=_himself(store_id, account_id), subject_id=account_id)
+    return await people.get(tx, store_id, account_id)
+
+
+async def create_customer(tx: Tx, draft: CustomerDraft, *, actor: Actor) -> Account:
+    """A customer whom staff enters; by asking for a link to his address he gets a password. Raises EmailTaken."""
+    (customer_id,) = await people.insert_customers(tx, actor.store_id, [draft])
+    await publish(tx, CustomerCreated(), actor=actor, subject_id=customer_id)
+    return await people.get(tx, actor.store_id, customer_id)
+
+
+async def send_verification(db: Database, mails: AccountMails, shop: Store, account: Account) -> None:
+    """The mail after registering: to confirm, or, where the address has an account, to get back into that."""
+    async with db.read() as reader:
+        owner, _ = await people.find_signers(reader, shop.id, account.email)
+    token = new_secret()
+    if owner is None:
+        await _keep(db, shop.id, token, account.id, Purpose.VERIFY, account.email)
+        mails.verify(account.email, token, shop=shop.name)
+    elif owner.is_active:
+        known = await _owner_email(db, shop.id, owner.account_id)
+        await _keep(db, shop.id, token, owner.account_id, Purpose.RESET, known)
+        mails.already_registered(known, token, shop=shop.name)
+
+
+async def _owner_email(db: Database, store_id: UUID, account_id: UUID) -> str:
+    async with db.read() as reader:
+        return (await people.get(reader, store_id, account_id)).email
+
+
+async def _keep(db: Database, store_id: UUID, token: str, account_id: UUID, purpose: Purpose, email: str) -> None:
+    await db.write(
+        lambda tx: proofs.insert(tx, store_id, hash_secret(token), account_id=account_id, purpose=purpose, email=email)
+    )
+
+
+async def verify_email(tx: Tx, token: str, *, actor: Actor, password_hash: str | None) -> Account:
+    """Makes a claim true. Raises TokenInvalid, ValidationFailed where a new password is needed.
+
+    The mail proves who reads it, not who chose the password: so that nobody can register another's address and wait,
+    it takes the session of whoever registered, or a new password, which ends all sessions.
+    """
+    store_id = actor.store_id
+    proof = await proofs.lock(tx, store_id, hash_secret(token), Purpose.VERIFY)
+    if proof is None:
+        raise TokenInvalid
+    if password_hash is None and actor.id != proof.account_id:
+        raise invalid("/password", "required", "is needed where you are not signed in: choose a new one")
+    try:
+        await people.set_email(tx, store_id, proof.account_id, proof.email)
+    except EmailTaken:
+        raise TokenInvalid from None
+    himself = _himself(store_id, proof.account_id)
+    if password_hash is not None:
+        await people.set_password(tx, store_id, proof.account_id, password_hash)
+        await sessions.end_all(tx, store_id, proof.account_id, because="password")
+        await publish(tx, AccountPasswordChanged("mail"), actor=himself, subject_id=proof.account_id)
+    await proofs.use(tx, store_id, proof.account_id)
+    await publish(tx, AccountVerified(), actor=himself, subject_id=proof.account_id)
+    return await people.get(tx, store_id, proof.account_id)
+
+
+def _himself(store_id: UUID, account_id: UUID) -> Actor:
+    return Actor(ActorKind.CUSTOMER, store_id, account_id)

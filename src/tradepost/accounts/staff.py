@@ -1,0 +1,146 @@
+"""Those who work here: let in, given roles, and shown out. Nobody gives or takes more than he may do himself."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from tradepost.accounts.events import AccountChanged, AccountCreated, StaffRoleChanged, StaffRoleDeleted
+from tradepost.accounts.mails import AccountMails
+from tradepost.accounts.model import (
+    Account,
+    CustomerDraft,
+    LastAdmin,
+    Purpose,
+    Role,
+    StaffRole,
+    check_grant,
+    hash_secret,
+    new_secret,
+    permissions_of,
+)
+from tradepost.accounts.store import people, proofs, roles, sessions
+from tradepost.core.actors import Actor
+from tradepost.core.errors import FieldError, ReferenceNotFound, Stale
+from tradepost.core.ids import uuid7
+from tradepost.db import Database, Reader, Tx
+from tradepost.events import publish
+from tradepost.stores import Store
+
+_INVITATION_HOURS = 72
+
+
+async def create_user(tx: Tx, draft: CustomerDraft, *, role: Role, staff_role_id: UUID | None, actor: Actor) -> Account:
+    """Somebody who works here. Raises EmailTaken, PrivilegeEscalation, ReferenceNotFound for an unknown staff role."""
+    check_grant(actor, await _permissions(tx, actor.store_id, role, staff_role_id))
+    account_id = await people.insert_staff(tx, actor.store_id, draft, role=role, staff_role_id=staff_role_id)
+    await publish(tx, AccountCreated(role), actor=actor, subject_id=account_id)
+    return await people.get(tx, actor.store_id, account_id)
+
+
+async def send_invitation(db: Database, mails: AccountMails, shop: Store, account: Account) -> None:
+    """The mail with which somebody new chooses a password."""
+    token = new_secret()
+    await db.write(
+        lambda tx: proofs.insert(
+            tx,
+            shop.id,
+            hash_secret(token),
+            account_id=account.id,
+            purpose=Purpose.RESET,
+            email=account.email,
+            hours=_INVITATION_HOURS,
+        )
+    )
+    mails.invitation(account.email, token, shop=shop.name)
+
+
+async def change_user(
+    tx: Tx, account_id: UUID, after: "UserChanges", *, actor: Actor, expected_version: int | None
+) -> Account:
+    """New values of an account. A change of role, or being shown out, ends its sessions.
+
+    Raises NotFound, Stale, PrivilegeEscalation, LastAdmin, ReferenceNotFound.
+    """
+    before = await people.lock(tx, actor.store_id, account_id)
+    check_version(before.version, expected_version)
+    changed = after.applied_to(before)
+    check_grant(actor, await _permissions(tx, actor.store_id, before.role, before.staff_role_id))
+    check_grant(actor, await _permissions(tx, actor.store_id, changed.role, changed.staff_role_id))
+    fields = [name for name in Account.__struct_fields__ if getattr(before, name) != getattr(changed, name)]
+    if not fields:
+        return before
+    if before.role is Role.ADMIN and not (changed.role is Role.ADMIN and changed.is_active):
+        await _check_other_admins(tx, actor.store_id, account_id)
+    await people.set_profile(tx, actor.store_id, changed)
+    if not changed.is_active or {"role", "staff_role_id"} & set(fields):
+        because = "role" if changed.is_active else "deactivated"
+        await sessions.end_all(tx, actor.store_id, account_id, because=because)
+    await publish(tx, AccountChanged(fields), actor=actor, subject_id=account_id)
+    return await people.get(tx, actor.store_id, account_id)
+
+
+class UserChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is UNSET stays. A role other than STAFF takes the staff role away."""
+
+    first_name: str | msgspec.UnsetType = msgspec.UNSET
+    last_name: str | msgspec.UnsetType = msgspec.UNSET
+    phone: str | msgspec.UnsetType | None = msgspec.UNSET
+    role: Role | msgspec.UnsetType = msgspec.UNSET
+    staff_role_id: UUID | msgspec.UnsetType | None = msgspec.UNSET
+    is_active: bool | msgspec.UnsetType = msgspec.UNSET
+
+    def applied_to(self, account: Account) -> Account:
+        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not msgspec.UNSET}
+        changed = msgspec.structs.replace(account, **given)
+        return changed if changed.role is Role.STAFF else msgspec.structs.replace(changed, staff_role_id=None)
+
+
+async def _check_other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> None:
+    if not await people.other_admins(tx, store_id, account_id):
+        raise LastAdmin
+
+
+async def _permissions(db: Reader, store_id: UUID, role: Role, staff_role_id: UUID | None) -> frozenset[str]:
+    """What somebody of these roles may do. ReferenceNotFound where the staff role is missing or unknown."""
+    if role is not Role.STAFF:
+        return permissions_of(role, None)
+    found = await roles.find(db, store_id, staff_role_id) if staff_role_id else None
+    if found is None:
+        raise ReferenceNotFound(errors=[FieldError("/staffRoleId", "reference_not_found", "is no staff role")])
+    return permissions_of(role, found.permissions)
+
+
+async def put_role(
+    tx: Tx, role_id: UUID | None, *, name: str, permissions: Sequence[str], actor: Actor, expected_version: int | None
+) -> StaffRole:
+    """A new staff role (None), or new values of one; where it gives less than before, its people sign in again.
+
+    Raises NotFound, Stale, PrivilegeEscalation, RoleNameTaken.
+    """
+    wanted = sorted(set(permissions))
+    check_grant(actor, wanted)
+    before = await roles.lock(tx, actor.store_id, role_id) if role_id else None
+    if before:
+        check_version(before.version, expected_version)
+        check_grant(actor, before.permissions)
+    id_ = before.id if before else uuid7()
+    await roles.put(tx, actor.store_id, id_, name=name, permissions=wanted)
+    if before and not set(before.permissions) <= set(wanted):
+        await sessions.end_all_of_role(tx, actor.store_id, id_)
+    await publish(tx, StaffRoleChanged(name, wanted), actor=actor, subject_id=id_)
+    return await roles.lock(tx, actor.store_id, id_)
+
+
+async def delete_role(tx: Tx, role_id: UUID, *, actor: Actor) -> None:
+    """Raises NotFound, PrivilegeEscalation, RoleInUse."""
+    role = await roles.lock(tx, actor.store_id, role_id)
+    check_grant(actor, role.permissions)
+    await publish(tx, StaffRoleDeleted(), actor=actor, subject_id=role_id)
+    await roles.delete(tx, actor.store_id, role_id)
+
+
+def check_version(present: int, expected: int | None) -> None:
+    """Stale, with the present version, where another one was expected."""
+    if expected not in (None, present):
+        raise Stale(extra={"currentVersion": present, "currentEtag": f'"v{present}"'})

@@ -1,0 +1,296 @@
+"""Accounts: customers and staff."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import errors, sql
+
+from tradepost.accounts.model import Account, CustomerDraft, EmailTaken, Role
+from tradepost.core.errors import NotFound
+from tradepost.core.ids import uuid7
+from tradepost.core.pages import Page
+from tradepost.core.texts import normal_email
+from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
+from tradepost.db.arrays import uuids
+from tradepost.db.composing import Window
+from tradepost.db.connections import Row
+
+_SELECT = """
+    select id, email, first_name, last_name, phone, date_of_birth, role, staff_role_id, is_active, is_pending,
+           email_verified_at, version, created_at, updated_at
+    from account
+"""
+
+FIND_ACCOUNTS = """
+    select id, email, first_name, last_name, phone, date_of_birth, role, staff_role_id, is_active, is_pending,
+           email_verified_at, version, created_at, updated_at
+    from account
+    where store_id = %(store_id)s
+      and id = any(%(ids)s)
+"""
+
+
+def account_of(row: Row) -> Account:
+    """From a row of FIND_ACCOUNTS."""
+    id_, email, first_name, last_name, phone, date_of_birth, role, *rest = row
+    return Account(id_, email, first_name, last_name, phone, date_of_birth, Role(role), *rest)
+
+
+async def find_accounts(db: Reader, store_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Account]:
+    rows = await db.rows(FIND_ACCOUNTS, {"store_id": store_id, "ids": uuids(ids)})
+    return {row[0]: account_of(row) for row in rows}
+
+
+async def get(db: Reader, store_id: UUID, account_id: UUID) -> Account:
+    found = await find_accounts(db, store_id, [account_id])
+    if not found:
+        raise NotFound
+    return found[account_id]
+
+
+async def lock(tx: Tx, store_id: UUID, account_id: UUID) -> Account:
+    """NotFound for one of another store."""
+    row = await tx.row(
+        sql.SQL(_SELECT + " where store_id = %(store_id)s and id = %(id)s for update"),
+        {"store_id": store_id, "id": account_id},
+    )
+    if row is None:
+        raise NotFound
+    return account_of(row)
+
+
+class Signer(msgspec.Struct, frozen=True):
+    """What signing in needs of an account."""
+
+    account_id: UUID
+    password_hash: str | None
+    is_active: bool
+
+
+async def find_signers(db: Reader, store_id: UUID, email: str) -> tuple[Signer | None, Signer | None]:
+    """The account that an address belongs to, and the newest that only claims it. Always one statement."""
+    rows = await db.rows(
+        """
+        (select id, password_hash, is_active, is_pending from account
+         where store_id = %(store_id)s and email_normal = %(email)s and not is_pending)
+        union all
+        (select id, password_hash, is_active, is_pending from account
+         where store_id = %(store_id)s and email_normal = %(email)s and is_pending
+         order by id desc
+         limit 1)
+        """,
+        {"store_id": store_id, "email": normal_email(email)},
+    )
+    found = {is_pending: Signer(*rest) for *rest, is_pending in rows}
+    return found.get(False), found.get(True)
+
+
+async def password_hash(db: Reader, store_id: UUID, account_id: UUID) -> str | None:
+    found = await db.value(
+        "select password_hash from account where store_id = %(store_id)s and id = %(id)s",
+        {"store_id": store_id, "id": account_id},
+    )
+    return None if found is None else str(found)
+
+
+class AccountFilter(msgspec.Struct, frozen=True):
+    """`staff` for those who work here, else customers. `search`: the beginning of a name or an address."""
+
+    staff: bool
+    search: str | None = None
+    email: str | None = None
+    role: Role | None = None
+    is_active: bool | None = None
+
+
+async def page(db: Reader, store_id: UUID, wanted: AccountFilter, *, window: Window) -> Page[Account]:
+    filters = Filters("store_id = %(store_id)s", store_id=store_id)
+    filters.add("role <> 'CLIENT'" if wanted.staff else "role = 'CLIENT'")
+    filters.add_if("email_normal = %(email)s", email=normal_email(wanted.email) if wanted.email else None)
+    filters.add_if("role = %(role)s", role=wanted.role)
+    filters.add_if("is_active = %(is_active)s", is_active=wanted.is_active)
+    filters.add_if(
+        """(starts_with(email_normal, %(search)s) or starts_with(lower(first_name), %(search)s)
+            or starts_with(lower(last_name), %(search)s)
+            or starts_with(lower(first_name || ' ' || last_name), %(search)s))""",
+        search=normal_email(wanted.search) if wanted.search else None,
+    )
+    return await fetch_page(
+        db,
+        select=_SELECT,
+        counted="from account",
+        filters=filters,
+        sort=Sort("id", descending=True),
+        window=window,
+        build=account_of,
+        keys=lambda account: [account.id],
+    )
+
+
+async def insert_customers(tx: Tx, store_id: UUID, drafts: Sequence[CustomerDraft]) -> list[UUID]:
+    """Many customers in one statement; EmailTaken, and none of them, where an address is in use."""
+    ids = [uuid7() for _ in drafts]
+    try:
+        async with tx.savepoint():
+            await tx.run(
+                """
+                insert into account (store_id, id, email, email_normal, first_name, last_name, phone)
+                select %(store_id)s, id, email, email_normal, first_name, last_name, phone
+                from unnest(%(ids)b::uuid[], %(emails)b::text[], %(normal)b::text[], %(first)b::text[],
+                            %(last)b::text[], %(phones)b::text[])
+                     as draft (id, email, email_normal, first_name, last_name, phone)
+                """,
+                {
+                    "store_id": store_id,
+                    "ids": ids,
+                    "emails": [draft.email for draft in drafts],
+                    "normal": [normal_email(draft.email) for draft in drafts],
+                    "first": [draft.first_name for draft in drafts],
+                    "last": [draft.last_name for draft in drafts],
+                    "phones": [draft.phone for draft in drafts],
+                },
+            )
+    except errors.UniqueViolation:
+        raise EmailTaken from None
+    return ids
+
+
+async def insert_pending(
+    tx: Tx, store_id: UUID, draft: CustomerDraft, *, date_of_birth: Any, password_hash: str
+) -> UUID:
+    """An account that claims an address; whether another one has it makes no difference here."""
+    account_id = uuid7()
+    await tx.run(
+        """
+        insert into account (store_id, id, email, email_normal, first_name, last_name, phone, date_of_birth,
+                             is_pending, password_hash)
+        values (%(store_id)s, %(id)s, %(email)s, %(normal)s, %(first_name)s, %(last_name)s, %(phone)s, %(born)s, true,
+                %(password_hash)s)
+        """,
+        {
+            "store_id": store_id,
+            "id": account_id,
+            "email": draft.email,
+            "normal": normal_email(draft.email),
+            "first_name": draft.first_name,
+            "last_name": draft.last_name,
+            "phone": draft.phone,
+            "born": date_of_birth,
+            "password_hash": password_hash,
+        },
+    )
+    return account_id
+
+
+async def insert_staff(tx: Tx, store_id: UUID, draft: CustomerDraft, *, role: Role, staff_role_id: UUID | None) -> UUID:
+    """Somebody who works here, without a password as yet. EmailTaken."""
+    account_id = uuid7()
+    try:
+        async with tx.savepoint():
+            await tx.run(
+                """
+                insert into account (store_id, id, email, email_normal, first_name, last_name, phone, role,
+                                     staff_role_id)
+                values (%(store_id)s, %(id)s, %(email)s, %(normal)s, %(first_name)s, %(last_name)s, %(phone)s,
+                        %(role)s, %(staff_role_id)s)
+                """,
+                {
+                    "store_id": store_id,
+                    "id": account_id,
+                    "email": draft.email,
+                    "normal": normal_email(draft.email),
+                    "first_name": draft.first_name,
+                    "last_name": draft.last_name,
+                    "phone": draft.phone,
+                    "role": role,
+                    "staff_role_id": staff_role_id,
+                },
+            )
+    except errors.UniqueViolation:
+        raise EmailTaken from None
+    return account_id
+
+
+async def set_profile(tx: Tx, store_id: UUID, account: Account) -> None:
+    await tx.run(
+        """
+        update account
+        set first_name = %(first_name)s,
+            last_name = %(last_name)s,
+            phone = %(phone)s,
+            date_of_birth = %(born)s,
+            role = %(role)s,
+            staff_role_id = %(staff_role_id)s,
+            is_active = %(is_active)s,
+            version = version + 1,
+            updated_at = now()
+        where store_id = %(store_id)s
+          and id = %(id)s
+        """,
+        {
+            "store_id": store_id,
+            "id": account.id,
+            "first_name": account.first_name,
+            "last_name": account.last_name,
+            "phone": account.phone,
+            "born": account.date_of_birth,
+            "role": account.role,
+            "staff_role_id": account.staff_role_id,
+            "is_active": account.is_active,
+        },
+    )
+
+
+async def set_password(tx: Tx, store_id: UUID, account_id: UUID, password_hash: str) -> None:
+    await tx.run(
+        """
+        update account
+        set password_hash = %(password_hash)s,
+            version = version + 1,
+            updated_at = now()
+        where store_id = %(store_id)s
+          and id = %(id)s
+        """,
+        {"store_id": store_id, "id": account_id, "password_hash": password_hash},
+    )
+
+
+async def set_email(tx: Tx, store_id: UUID, account_id: UUID, email: str) -> None:
+    """The address is this account's from now on: a mail has proved it. EmailTaken where another one has proved it."""
+    try:
+        async with tx.savepoint():
+            await tx.run(
+                """
+                update account
+                set email = %(email)s,
+                    email_normal = %(normal)s,
+                    is_pending = false,
+                    email_verified_at = now(),
+                    version = version + 1,
+                    updated_at = now()
+                where store_id = %(store_id)s
+                  and id = %(id)s
+                """,
+                {"store_id": store_id, "id": account_id, "email": email, "normal": normal_email(email)},
+            )
+    except errors.UniqueViolation:
+        raise EmailTaken from None
+
+
+async def other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> int:
+    """How many others are administrators who can sign in; they are locked, so that two cannot leave at once."""
+    rows = await tx.rows(
+        """
+        select id
+        from account
+        where store_id = %(store_id)s
+          and role = 'ADMIN'
+          and is_active
+        order by id
+        for update
+        """,
+        {"store_id": store_id},
+    )
+    return sum(1 for (other,) in rows if other != account_id)
