@@ -1,5 +1,6 @@
 """Every setting, once. Read from TRADEPOST_… in the environment, or from the file that TRADEPOST_…_FILE names."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,8 @@ from msgspec import Meta
 from tradepost.core.errors import Invalid
 
 PREFIX = "TRADEPOST_"
+_PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
+_LAST_PORT = 65535
 
 
 class SettingsInvalid(Invalid):
@@ -41,6 +44,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a frozen process may keep the turn."""
     require_idempotency_key: bool = False
     """Refuse writes of money and stock that have no Idempotency-Key."""
+    public_url: str = "http://localhost:8000"
+    """Where shoppers reach the shop, without a path: links in mails lead there, whatever host a request names."""
+    mail_url: str | None = None
+    """The SMTP server that mails leave through; without one, they are shown on the terminal."""
+    mail_from: str = "Tradepost <no-reply@localhost>"
+    """Whom mails are from."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged."""
     unsafe_database: bool = False
@@ -59,11 +68,28 @@ def load(environment: Mapping[str, str]) -> Settings:
         if field.name in values:
             try:
                 msgspec.convert(values[field.name], field.type, strict=False)
-            except msgspec.ValidationError as error:
+                _check(field.name, values[field.name])
+            except (msgspec.ValidationError, ValueError) as error:
                 problems.append(f"{PREFIX}{field.name.upper()}: {error}")
     if problems:
         raise SettingsInvalid("\n".join(problems))
     return msgspec.convert(values, Settings, strict=False)
+
+
+def _check(name: str, value: str) -> None:
+    """ValueError for what a type cannot say."""
+    if name == "public_url":
+        _check_public_url(value)
+    elif name in ("mail_url", "mail_from"):
+        from tradepost import mail  # noqa: PLC0415 - slow to load, and rarely set where a fast start matters
+
+        (mail.server_of if name == "mail_url" else mail.sender_of)(value)
+
+
+def _check_public_url(url: str) -> None:
+    match = _PUBLIC_URL.fullmatch(url)
+    if match is None or int(match["port"] or 0) > _LAST_PORT:
+        raise ValueError("is not of the form https://shop.example.com, without a path or a / at its end")
 
 
 def _values(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:
