@@ -71,6 +71,16 @@ class Shop:
         finally:
             await db.close()
 
+    async def change(self, statement: Any) -> None:
+        """Makes time pass, or what only time and hardware can do, in the database."""
+        db = Database(self.url, size=2)
+        await db.open()
+        try:
+            async with db.transaction() as tx:
+                await tx.run(statement)
+        finally:
+            await db.close()
+
 
 @asynccontextmanager
 async def open_shop(url: str, settings: Settings) -> AsyncIterator[Shop]:

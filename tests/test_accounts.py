@@ -12,7 +12,7 @@ ADA = {"email": "Ada@Example.com", "firstName": "Ada", "lastName": "Lovelace", "
 
 async def test_a_customer_is_created_found_and_listed(shop: Shop) -> None:
     made = await shop.staff("POST", "/customers", json=ADA)
-    assert made.status_code == 201
+    assert made.status_code == 201, made.text
     customer = made.json()
     assert {name: customer[name] for name in ADA} == ADA
     assert (await shop.staff("GET", f"/customers/{customer['id']}")).json() == customer

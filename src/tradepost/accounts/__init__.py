@@ -12,7 +12,8 @@ from tradepost.accounts.model import (
     hash_secret,
 )
 from tradepost.accounts.passwords import Passwords
-from tradepost.accounts.registering import create_customer
+from tradepost.accounts.registering import create_customer, ensure_customer
+from tradepost.accounts.staff import ensure_staff
 from tradepost.accounts.store.people import FIND_ACCOUNTS, AccountFilter, account_of, find_accounts, insert_customers
 from tradepost.accounts.store.people import page as page_of_accounts
 from tradepost.accounts.tokens import AccessTokens
@@ -32,7 +33,9 @@ __all__ = [
     "account_of",
     "create_customer",
     "create_key",
+    "ensure_customer",
     "ensure_key",
+    "ensure_staff",
     "find_accounts",
     "hash_secret",
     "insert_customers",

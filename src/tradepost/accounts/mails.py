@@ -21,7 +21,8 @@ class AccountMails:
         self._send(
             to,
             f"Please confirm your e-mail address for {shop}",
-            f"Welcome to {shop}.\n\nPlease confirm that this address is yours:\n\n{self._link('verify-email', token)}\n\n"
+            f"Welcome to {shop}.\n\nPlease confirm that this address is yours:\n\n"
+            f"{self._link('verify-email', token)}\n\n"
             "The link works for three days. If you did not register, you need not do anything.",
         )
 
@@ -30,8 +31,9 @@ class AccountMails:
         self._send(
             to,
             f"You have an account at {shop}",
-            f"Somebody, perhaps you, has just registered at {shop} with this address. You have an account there already."
-            f"\n\nIf you have forgotten its password, choose a new one here:\n\n{self._link('reset-password', token)}\n\n"
+            f"Somebody, perhaps you, has just registered at {shop} with this address. You have an account there "
+            "already.\n\nIf you have forgotten its password, choose a new one here:\n\n"
+            f"{self._link('reset-password', token)}\n\n"
             "The link works for an hour. If it was not you, you need not do anything: nothing has changed.",
         )
 

@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 
 SHORTEST = 8
 LONGEST = 256
+_FEWEST_DIFFERENT = 5
+_SHORTEST_WORD = 4
 _AT_ONCE = 2
 _MOST_WAITING = 200
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -70,6 +72,11 @@ class Passwords:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+def hash_now(password: str) -> str:
+    """For commands, which have no event loop to spare."""
+    return _hasher.hash(password)
+
+
 def _verified(kept: str | None, password: str) -> bool:
     try:
         return _hasher.verify(kept or _nobodys(), password) and kept is not None
@@ -98,7 +105,7 @@ def _is_guessable(password: str, personal: tuple[str, ...]) -> bool:
     plain = _without_decoration(password.translate(_LOOKALIKES))
     named = {word for text in personal for word in re.findall(r"\w{4,}", text.casefold())}
     return (
-        len(set(password)) < 5
+        len(set(password)) < _FEWEST_DIFFERENT
         or not {core, plain}.isdisjoint(_COMMON | named | {""})
         or any(_is_made_of(plain, word) for word in (*_COMMON, *named))
         or any(_is_run(part) for part in {password, core} if part)
@@ -111,7 +118,7 @@ def _without_decoration(password: str) -> str:
 
 
 def _is_made_of(password: str, word: str) -> bool:
-    return len(word) >= 4 and password.replace(word, "") == ""
+    return len(word) >= _SHORTEST_WORD and password.replace(word, "") == ""
 
 
 def _is_run(password: str) -> bool:

@@ -19,6 +19,7 @@ from tradepost.accounts.model import (
     hash_secret,
     new_secret,
 )
+from tradepost.accounts.passwords import hash_now
 from tradepost.accounts.store import people, proofs, sessions
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.errors import invalid
@@ -45,29 +46,36 @@ async def create_customer(tx: Tx, draft: CustomerDraft, *, actor: Actor) -> Acco
     return await people.get(tx, actor.store_id, customer_id)
 
 
+async def ensure_customer(tx: Tx, draft: CustomerDraft, *, password: str, actor: Actor) -> None:
+    """A customer with a proven address and a password at once. Made once."""
+    if any(await people.find_signers(tx, actor.store_id, draft.email)):
+        return
+    account = await create_customer(tx, draft, actor=actor)
+    await people.set_email(tx, actor.store_id, account.id, account.email)
+    await people.set_password(tx, actor.store_id, account.id, hash_now(password))
+
+
 async def send_verification(db: Database, mails: AccountMails, shop: Store, account: Account) -> None:
     """The mail after registering: to confirm, or, where the address has an account, to get back into that."""
     async with db.read() as reader:
         owner, _ = await people.find_signers(reader, shop.id, account.email)
     token = new_secret()
     if owner is None:
-        await _keep(db, shop.id, token, account.id, Purpose.VERIFY, account.email)
+        await db.write(lambda tx: _keep(tx, shop.id, token, account, Purpose.VERIFY))
         mails.verify(account.email, token, shop=shop.name)
     elif owner.is_active:
-        known = await _owner_email(db, shop.id, owner.account_id)
-        await _keep(db, shop.id, token, owner.account_id, Purpose.RESET, known)
-        mails.already_registered(known, token, shop=shop.name)
+        known = await _account(db, shop.id, owner.account_id)
+        await db.write(lambda tx: _keep(tx, shop.id, token, known, Purpose.RESET))
+        mails.already_registered(known.email, token, shop=shop.name)
 
 
-async def _owner_email(db: Database, store_id: UUID, account_id: UUID) -> str:
+async def _account(db: Database, store_id: UUID, account_id: UUID) -> Account:
     async with db.read() as reader:
-        return (await people.get(reader, store_id, account_id)).email
+        return await people.get(reader, store_id, account_id)
 
 
-async def _keep(db: Database, store_id: UUID, token: str, account_id: UUID, purpose: Purpose, email: str) -> None:
-    await db.write(
-        lambda tx: proofs.insert(tx, store_id, hash_secret(token), account_id=account_id, purpose=purpose, email=email)
-    )
+async def _keep(tx: Tx, store_id: UUID, token: str, account: Account, purpose: Purpose) -> None:
+    await proofs.insert(tx, store_id, hash_secret(token), account_id=account.id, purpose=purpose, email=account.email)
 
 
 async def verify_email(tx: Tx, token: str, *, actor: Actor, password_hash: str | None) -> Account:

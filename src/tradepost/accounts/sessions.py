@@ -53,8 +53,8 @@ async def open_session(tx: Tx, store_id: UUID, account_id: UUID, *, device: Devi
 async def renew(tx: Tx, store_id: UUID, refresh_token: str) -> Opened | Reused:
     """Trades a refresh token for the next one, once. Raises InvalidCredentials, SessionRevoked, RefreshSuperseded.
 
-    A token that comes again is a copy, and a copy means that somebody else may have the next one: the session ends. That
-    is a value, not an error, as it has to be committed.
+    A token that comes again is a copy, and somebody else may have the next one: the session ends. That is a value, not
+    an error, as it has to be committed.
     """
     used = await store.use_refresh(tx, store_id, hash_secret(refresh_token))
     if used is None:

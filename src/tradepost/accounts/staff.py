@@ -19,6 +19,7 @@ from tradepost.accounts.model import (
     new_secret,
     permissions_of,
 )
+from tradepost.accounts.passwords import hash_now
 from tradepost.accounts.store import people, proofs, roles, sessions
 from tradepost.core.actors import Actor
 from tradepost.core.errors import FieldError, ReferenceNotFound, Stale
@@ -138,6 +139,24 @@ async def delete_role(tx: Tx, role_id: UUID, *, actor: Actor) -> None:
     check_grant(actor, role.permissions)
     await publish(tx, StaffRoleDeleted(), actor=actor, subject_id=role_id)
     await roles.delete(tx, actor.store_id, role_id)
+
+
+async def ensure_staff(
+    tx: Tx, draft: CustomerDraft, *, staff_role: tuple[str, Sequence[str]] | None, password: str, actor: Actor
+) -> None:
+    """Somebody who works here, with a password at once: an administrator, or with a role of this name. Made once."""
+    if any(await people.find_signers(tx, actor.store_id, draft.email)):
+        return
+    role_id = None
+    if staff_role:
+        name, permissions = staff_role
+        found = next((role for role in await roles.all_of(tx, actor.store_id) if role.name == name), None)
+        made = found or await put_role(tx, None, name=name, permissions=permissions, actor=actor, expected_version=None)
+        role_id = made.id
+    role = Role.STAFF if role_id else Role.ADMIN
+    account = await create_user(tx, draft, role=role, staff_role_id=role_id, actor=actor)
+    await people.set_email(tx, actor.store_id, account.id, account.email)
+    await people.set_password(tx, actor.store_id, account.id, hash_now(password))
 
 
 def check_version(present: int, expected: int | None) -> None:

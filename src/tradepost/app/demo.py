@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tradepost import accounts, catalog, inventory, orders, stores
 from tradepost.accounts import CustomerDraft
-from tradepost.app import operating
+from tradepost.app import demo_people, operating
 from tradepost.app.settings import Settings
 from tradepost.app.wiring import installation_secret
 from tradepost.catalog import Draft, Status, VariantDraft
@@ -67,13 +67,16 @@ def welcome(settings: Settings, url: str) -> None:
     """Fills an empty database and says what to do next, with a staff key that stays the same."""
     store = asyncio.run(create_store(url))
     counts = asyncio.run(_filled(url))
-    key = asyncio.run(operating.demo_key(url, installation_secret(url)))
+    secret = installation_secret(url)
+    key = asyncio.run(operating.demo_key(url, secret))
+    people = asyncio.run(demo_people.ensure(url, secret, store))
     base = f"http://{'localhost' if settings.host in ('127.0.0.1', '0.0.0.0') else settings.host}:{settings.port}"  # noqa: S104
     console = Console(soft_wrap=True)
     console.print(
         Panel.fit(
             f"[bold]{store.name}[/] is open: {counts.products} products, {counts.customers} customers, "
-            f"{counts.orders} orders.\n\n  API reference  {base}/docs\n  Staff API key  {key}",
+            f"{counts.orders} orders.\n\n  API reference  {base}/docs\n  Staff API key  {key}\n"
+            + "".join(f"\n  {person.what:<13}  {person.email:<22} {person.password}" for person in people),
             title="Tradepost",
         )
     )

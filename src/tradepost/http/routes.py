@@ -84,7 +84,7 @@ class Gate(msgspec.Struct, frozen=True):
     services: Services
     identify: Identify
     rights: Mapping[str, str]
-    """Operation name to permission, PUBLIC, or PERSON for whoever has signed in. An operation that is not here does not start."""
+    """Operation name to permission, PUBLIC, or PERSON for who has signed in. One that is not here does not start."""
     csrf: Csrf
     require_key: bool = False
 

@@ -115,7 +115,7 @@ def _ascii_domain(domain: str) -> str:
     """Python has IDNA of 2003, which takes `straße.de` for `strasse.de`: a domain that it would change is refused."""
     try:
         encoded = domain.encode("idna")
-        changed = encoded.decode("idna") != unicodedata.normalize("NFC", domain).lower()
+        changed = encoded.decode("idna").lower() != unicodedata.normalize("NFC", domain).lower()
     except UnicodeError:
         raise ValueError("the address has a domain that cannot be") from None
     if changed or not _DOMAIN.fullmatch(encoded.decode().lower()):

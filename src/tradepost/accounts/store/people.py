@@ -1,11 +1,11 @@
 """Accounts: customers and staff."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import date
 from uuid import UUID
 
 import msgspec
-from psycopg import errors, sql
+from psycopg import errors
 
 from tradepost.accounts.model import Account, CustomerDraft, EmailTaken, Role
 from tradepost.core.errors import NotFound
@@ -53,7 +53,7 @@ async def get(db: Reader, store_id: UUID, account_id: UUID) -> Account:
 async def lock(tx: Tx, store_id: UUID, account_id: UUID) -> Account:
     """NotFound for one of another store."""
     row = await tx.row(
-        sql.SQL(_SELECT + " where store_id = %(store_id)s and id = %(id)s for update"),
+        _SELECT + " where store_id = %(store_id)s and id = %(id)s for update",
         {"store_id": store_id, "id": account_id},
     )
     if row is None:
@@ -158,7 +158,7 @@ async def insert_customers(tx: Tx, store_id: UUID, drafts: Sequence[CustomerDraf
 
 
 async def insert_pending(
-    tx: Tx, store_id: UUID, draft: CustomerDraft, *, date_of_birth: Any, password_hash: str
+    tx: Tx, store_id: UUID, draft: CustomerDraft, *, date_of_birth: date | None, password_hash: str
 ) -> UUID:
     """An account that claims an address; whether another one has it makes no difference here."""
     account_id = uuid7()

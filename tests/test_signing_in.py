@@ -1,0 +1,384 @@
+"""Customers and staff sign in, and stay signed in safely."""
+
+import asyncio
+import base64
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import jwt
+import pytest
+
+from tests.shop import ADDRESS, Shop, open_shop, same_problem
+from tradepost.app.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "correct horse battery staple"
+ADA = {"email": "ada@example.com", "password": PASSWORD, "firstName": "Ada", "lastName": "Lovelace"}
+ORIGIN = {"Origin": "http://localhost:8000"}
+
+
+class Person:
+    """Somebody with a browser: it keeps cookies, and says where its requests come from."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.client = httpx2.AsyncClient(transport=shop.client._transport, base_url="http://localhost")
+        self.csrf = ""
+
+    async def ask(self, method: str, path: str, **kwargs: Any) -> httpx2.Response:
+        headers = ORIGIN | {"X-CSRF-Token": self.csrf} | kwargs.pop("headers", {})
+        return await self.client.request(method, f"/api/v1{path}", headers=headers, **kwargs)
+
+    async def sign_in(self, email: str = "ada@example.com", password: str = PASSWORD) -> httpx2.Response:
+        answer = await self.ask("POST", "/auth/login", json={"email": email, "password": password})
+        if answer.status_code == 200:
+            self.csrf = answer.json()["csrfToken"]
+        return answer
+
+
+async def registered(shop: Shop, **fields: Any) -> Person:
+    person = Person(shop)
+    made = await person.ask("POST", "/auth/register", json=ADA | fields)
+    assert made.status_code == 201, made.text
+    answer = await person.sign_in(fields.get("email", ADA["email"]), fields.get("password", PASSWORD))
+    assert answer.status_code == 200, answer.text
+    return person
+
+
+@pytest.fixture
+async def ada(shop: Shop) -> AsyncIterator[Person]:
+    yield await registered(shop)
+
+
+async def links(capfd: pytest.CaptureFixture[str], count: int = 1) -> list[str]:
+    """The secrets of the links in the next mails, which the console shows."""
+    shown = ""
+    while len(found := re.findall(r"#token=(\S+)", shown)) < count:
+        await asyncio.sleep(0.02)
+        shown += capfd.readouterr().err
+    return found
+
+
+async def test_a_customer_registers_signs_in_orders_and_sees_the_order(shop: Shop, ada: Person) -> None:
+    mug = await shop.product()
+    placed = await ada.ask(
+        "POST", "/orders", json={"items": [{"productId": mug["id"], "quantity": 1}], "shippingAddress": ADDRESS}
+    )
+    assert placed.status_code == 201, placed.text
+    order = placed.json()
+    assert order["email"] == "ada@example.com"
+    me = (await ada.ask("GET", "/auth/me")).json()
+    assert order["customerId"] == me["account"]["id"]
+    assert [item["id"] for item in (await ada.ask("GET", "/orders")).json()["items"]] == [order["id"]]
+    assert (await ada.ask("GET", f"/orders/{order['id']}")).status_code == 200
+    listed = (await shop.staff("GET", "/customers?search=ada")).json()["items"]
+    assert [(one["orderCount"], one["totalSpent"]) for one in listed] == [(1, order["totalAmount"])]
+
+
+async def test_anothers_order_is_not_found(shop: Shop, ada: Person) -> None:
+    """C12."""
+    mug = await shop.product()
+    items = [{"productId": mug["id"], "quantity": 1}]
+    order = (await ada.ask("POST", "/orders", json={"items": items})).json()
+    grace = await registered(shop, email="grace@example.com")
+    for path in ("", "/timeline", "/explain"):
+        assert same_problem(await grace.ask("GET", f"/orders/{order['id']}{path}"), 404, "not_found")
+    assert (await grace.ask("GET", f"/orders?customerId={order['customerId']}")).json()["items"] == []
+    named = {"items": items, "customerId": order["customerId"]}
+    assert same_problem(await grace.ask("POST", "/orders", json=named), 422, "reference_not_found", "/customerId")
+
+
+async def test_the_cookies_are_for_the_browser_only(database_url: str) -> None:
+    """C22."""
+    settings = Settings(unsafe_database=True, public_url="https://shop.example.com")
+    async with open_shop(database_url, settings) as shop:
+        await shop.guest("POST", "/auth/register", json=ADA)
+        answer = await shop.guest("POST", "/auth/login", json={"email": ADA["email"], "password": PASSWORD})
+        access, refresh = answer.headers.get_list("set-cookie")
+    assert re.fullmatch(r"__Host-\S+=\S+; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure", access)
+    assert re.fullmatch(
+        r"__Secure-\S+=\S+; Path=/api/v1/auth/refresh; Max-Age=2592000; HttpOnly; SameSite=Strict; Secure", refresh
+    )
+    assert "accessToken" not in answer.text or answer.json()["accessToken"] is None
+
+
+async def test_a_program_gets_its_tokens_in_the_answer(shop: Shop, ada: Person) -> None:
+    login = {"email": ADA["email"], "password": PASSWORD, "tokens": "body"}
+    answer = await shop.guest("POST", "/auth/login", json=login)
+    assert "set-cookie" not in answer.headers
+    bearer = {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+    assert (await shop.guest("GET", "/auth/me", headers=bearer)).json()["account"]["email"] == ADA["email"]
+    renewed = await shop.guest("POST", "/auth/refresh", json={"refreshToken": answer.json()["refreshToken"]})
+    assert renewed.json()["refreshToken"] != answer.json()["refreshToken"]
+
+
+async def test_of_ten_refreshes_at_once_one_gets_a_token(shop: Shop, ada: Person) -> None:
+    """C04: tabs of one browser."""
+    login = {"email": ADA["email"], "password": PASSWORD, "tokens": "body"}
+    token = (await shop.guest("POST", "/auth/login", json=login)).json()["refreshToken"]
+    for _ in range(20):
+        answers = await asyncio.gather(
+            *(shop.guest("POST", "/auth/refresh", json={"refreshToken": token}) for _ in range(10))
+        )
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 9}
+        assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"refresh_superseded"}
+        token = next(answer for answer in answers if answer.status_code == 200).json()["refreshToken"]
+    assert (await shop.guest("POST", "/auth/refresh", json={"refreshToken": token})).status_code == 200
+
+
+async def test_a_refresh_token_that_comes_again_later_ends_its_session(shop: Shop, ada: Person) -> None:
+    """C04: somebody has a copy."""
+    login = {"email": ADA["email"], "password": PASSWORD, "tokens": "body"}
+    first = (await shop.guest("POST", "/auth/login", json=login)).json()
+    second = (await shop.guest("POST", "/auth/refresh", json={"refreshToken": first["refreshToken"]})).json()
+    await shop.change("update refresh_token set used_at = used_at - interval '6 seconds'")
+    again = await shop.guest("POST", "/auth/refresh", json={"refreshToken": first["refreshToken"]})
+    assert same_problem(again, 401, "refresh_reused")
+    newest = await shop.guest("POST", "/auth/refresh", json={"refreshToken": second["refreshToken"]})
+    assert same_problem(newest, 401, "session_revoked")
+    bearer = {"Authorization": f"Bearer {second['accessToken']}"}
+    assert same_problem(await shop.guest("GET", "/auth/me", headers=bearer), 401, "session_revoked")
+
+
+async def test_logging_out_ends_the_session_at_once(shop: Shop, ada: Person) -> None:
+    """C03."""
+    token = ada.client.cookies["tradepost_access"]
+    assert (await ada.ask("POST", "/auth/logout")).status_code == 204
+    answer = await shop.guest("GET", "/auth/me", headers={"Authorization": f"Bearer {token}"})
+    assert same_problem(answer, 401, "session_revoked")
+
+
+async def test_a_new_password_ends_the_other_sessions(shop: Shop, ada: Person) -> None:
+    """C03."""
+    phone = Person(shop)
+    await phone.sign_in()
+    change = {"currentPassword": PASSWORD, "newPassword": "a quite different phrase"}
+    assert (await ada.ask("POST", "/auth/password", json=change)).status_code == 204
+    assert same_problem(await phone.ask("GET", "/auth/me"), 401, "session_revoked")
+    assert (await ada.ask("GET", "/auth/me")).status_code == 200
+    assert same_problem(await phone.sign_in(), 401, "invalid_credentials")
+    assert (await phone.sign_in(password="a quite different phrase")).status_code == 200
+
+
+async def test_a_wrong_password_changes_nothing(ada: Person) -> None:
+    change = {"currentPassword": "wrong", "newPassword": "a quite different phrase"}
+    assert same_problem(await ada.ask("POST", "/auth/password", json=change), 401, "invalid_credentials")
+    assert (await ada.sign_in()).status_code == 200
+
+
+async def test_sessions_are_listed_and_ended_one_by_one(shop: Shop, ada: Person) -> None:
+    phone = Person(shop)
+    await phone.sign_in()
+    listed = (await ada.ask("GET", "/auth/sessions")).json()["items"]
+    assert [session["current"] for session in listed] == [False, True]
+    assert (await ada.ask("DELETE", f"/auth/sessions/{listed[0]['id']}")).status_code == 204
+    assert same_problem(await phone.ask("GET", "/auth/me"), 401, "session_revoked")
+    grace = await registered(shop, email="grace@example.com")
+    assert same_problem(await grace.ask("DELETE", f"/auth/sessions/{listed[1]['id']}"), 404, "not_found")
+
+
+async def test_the_profile_changes(ada: Person) -> None:
+    me = await ada.ask("GET", "/auth/me")
+    born = {"firstName": "Augusta", "dateOfBirth": "1815-12-10"}
+    changed = await ada.ask("PATCH", "/auth/me", json=born, headers={"If-Match": me.headers["etag"]})
+    assert {name: changed.json()[name] for name in born} == born
+    stale = await ada.ask("PATCH", "/auth/me", json=born, headers={"If-Match": me.headers["etag"]})
+    assert same_problem(stale, 412, "stale_version")
+    assert same_problem(await ada.ask("PATCH", "/auth/me", json={"role": "ADMIN"}), 422, "unknown_field", "/role")
+
+
+@pytest.mark.parametrize("password", ["short", "password1", "12345678", "aaaaaaaab", "ada@example.com", "Lovelace1815"])
+async def test_a_password_that_is_soon_guessed_is_refused(shop: Shop, password: str) -> None:
+    """C11."""
+    answer = await shop.guest("POST", "/auth/register", json=ADA | {"password": password})
+    assert same_problem(answer, 422, "weak_password", "/password")
+
+
+@pytest.mark.parametrize("password", ["x9 " * 40, "pässwörter sind länger", "pa\u0308sswo\u0308rter sind länger"])
+async def test_a_password_is_checked_exactly_as_typed(shop: Shop, password: str) -> None:
+    """C11: nothing is cut off, trimmed or normalised."""
+    person = await registered(shop, password=password)
+    for other in (password[:-1], password[:72], password + " ", password.replace("ä", "a\u0308")):
+        if other != password:
+            assert same_problem(await person.sign_in(password=other), 401, "invalid_credentials")
+
+
+async def test_known_and_unknown_addresses_look_the_same(shop: Shop, ada: Person) -> None:
+    """C09."""
+    for path, body in [
+        ("/auth/register", ADA | {"email": "{}"}),
+        ("/auth/login", {"email": "{}", "password": "wrong"}),
+        ("/auth/password/forgot", {"email": "{}"}),
+    ]:
+        answers = [
+            await shop.guest("POST", path, json=body | {"email": email})
+            for email in ("ada@example.com", "no@example.com")
+        ]
+        shapes = [(answer.status_code, _shape(answer)) for answer in answers]
+        assert shapes[0] == shapes[1], path
+
+
+def _shape(answer: httpx2.Response) -> Any:
+    """All of an answer that is not an id, a time or the address itself."""
+    if not answer.content:
+        return sorted(answer.headers)
+    changing = {"id", "createdAt", "updatedAt", "email", "requestId"}
+    return sorted(answer.headers), {name: value for name, value in answer.json().items() if name not in changing}
+
+
+async def test_registering_with_anothers_address_gets_at_nothing(
+    shop: Shop, ada: Person, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """C07: the attacker's account is another one, with its own password, and no mail proves it."""
+    (token,) = await links(capfd)
+    assert (await ada.ask("POST", "/auth/verify-email", json={"token": token})).json()["emailVerified"]
+    mallory = await registered(shop, password="mallory waits here")
+    hers, his = [(await one.ask("GET", "/auth/me")).json()["account"] for one in (ada, mallory)]
+    assert hers["id"] != his["id"] and not his["emailVerified"]
+    assert (await ada.sign_in()).json()["account"]["id"] == hers["id"]
+
+
+async def test_who_opens_the_link_without_a_session_chooses_the_password(
+    shop: Shop, ada: Person, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """C07: somebody registered her address; his password and sessions are dead once she has shown that it is hers."""
+    (token,) = await links(capfd)
+    owner = Person(shop)
+    bare = await owner.ask("POST", "/auth/verify-email", json={"token": token})
+    assert same_problem(bare, 422, "required", "/password")
+    mine = {"token": token, "password": "hers and only hers"}
+    assert (await owner.ask("POST", "/auth/verify-email", json=mine)).status_code == 200
+    assert same_problem(await ada.ask("GET", "/auth/me"), 401, "session_revoked")
+    assert same_problem(await ada.sign_in(), 401, "invalid_credentials")
+    assert (await owner.sign_in(password="hers and only hers")).status_code == 200
+    assert same_problem(await owner.ask("POST", "/auth/verify-email", json=mine), 400, "token_invalid")
+
+
+async def test_a_forgotten_password_is_chosen_anew_once(
+    shop: Shop, ada: Person, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """C06."""
+    await links(capfd)
+    assert (await shop.guest("POST", "/auth/password/forgot", json={"email": "ADA@example.com"})).status_code == 202
+    (token,) = await links(capfd)
+    reset = {"token": token, "password": "remembered from now on"}
+    answers = await asyncio.gather(*(shop.guest("POST", "/auth/password/reset", json=reset) for _ in range(5)))
+    assert Counter(answer.status_code for answer in answers) == {204: 1, 400: 4}
+    assert same_problem(await ada.ask("GET", "/auth/me"), 401, "session_revoked")
+    assert (await ada.sign_in(password="remembered from now on")).status_code == 200
+
+
+async def test_a_new_address_is_proved_by_its_own_account(
+    shop: Shop, ada: Person, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """C06."""
+    await links(capfd)
+    wanted = {"email": "countess@example.com", "password": PASSWORD}
+    assert (await ada.ask("POST", "/auth/email", json=wanted)).status_code == 202
+    (token,) = await links(capfd)
+    grace = await registered(shop, email="grace@example.com")
+    body = {"token": token}
+    assert same_problem(await grace.ask("POST", "/auth/email/confirm", json=body), 400, "token_invalid")
+    assert (await ada.ask("POST", "/auth/email/confirm", json=body)).json()["email"] == "countess@example.com"
+    assert same_problem(await ada.ask("POST", "/auth/email/confirm", json=body), 400, "token_invalid")
+    assert (await ada.sign_in("countess@example.com")).status_code == 200
+
+
+async def test_links_lead_to_the_configured_address_whatever_host_is_asked(
+    shop: Shop, ada: Person, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """C25, D26."""
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "https://evil.example"}
+    await shop.guest("POST", "/auth/password/forgot", json={"email": ADA["email"]}, headers=evil)
+    shown = ""
+    while "reset-password" not in shown:
+        await asyncio.sleep(0.02)
+        shown += capfd.readouterr().err
+    assert "http://localhost:8000/account/reset-password#token=" in shown
+    assert "evil" not in shown
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"X-CSRF-Token": ""},
+        {"X-CSRF-Token": "guess"},
+        {"Origin": "", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "", "Sec-Fetch-Site": "same-site"},
+    ],
+)
+async def test_another_site_cannot_use_the_cookie(ada: Person, headers: dict[str, str]) -> None:
+    """C21."""
+    answer = await ada.ask("PATCH", "/auth/me", json={"firstName": "Eve"}, headers=headers)
+    assert same_problem(answer, 403, "csrf_failed")
+    assert (await ada.ask("GET", "/auth/me")).json()["account"]["firstName"] == "Ada"
+
+
+async def test_anothers_csrf_token_is_worth_nothing(shop: Shop, ada: Person) -> None:
+    grace = await registered(shop, email="grace@example.com")
+    answer = await ada.ask("POST", "/auth/logout", headers={"X-CSRF-Token": grace.csrf})
+    assert same_problem(answer, 403, "csrf_failed")
+
+
+def _forged(token: str, **header: Any) -> str:
+    """The token with another header, its signature as it was."""
+    _, payload, signature = token.split(".")
+    made = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    return f"{made}.{payload}.{signature}"
+
+
+async def test_a_token_has_no_say_in_how_it_is_read(shop: Shop, ada: Person) -> None:
+    """C01."""
+    token = ada.client.cookies["tradepost_access"]
+    good = jwt.get_unverified_header(token)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    (secret,) = (await shop.rows("select secret from signing_key"))[0]
+    signed = {"headers": good, "algorithm": "HS256"}
+    bad = [
+        jwt.encode(claims, "", algorithm="none", headers=good),
+        _forged(token, **good | {"alg": "none"}),
+        _forged(token, **good | {"alg": "hs256"}),
+        _forged(token, typ="at+jwt", kid=good["kid"]),
+        _forged(token, **good | {"kid": "../../etc/passwd"}),
+        _forged(token, **good | {"kid": "' or '1'='1"}),
+        _forged(token, **good | {"jku": "https://evil.example/keys", "kid": "evil"}),
+        jwt.encode(claims, "guess" * 8, **signed),
+        jwt.encode(claims, secret, algorithm="HS512", headers=good | {"alg": "HS512"}),
+        jwt.encode(claims, secret, **signed | {"headers": good | {"crit": ["exp"]}}),
+        jwt.encode(claims, secret, **signed | {"headers": good | {"typ": "JWT"}}),
+        jwt.encode(claims | {"exp": int(time.time()) - 1}, secret, **signed),
+        jwt.encode(claims | {"iat": int(time.time()) + 60}, secret, **signed),
+        jwt.encode(claims | {"nbf": int(time.time()) + 60}, secret, **signed),
+        jwt.encode(claims | {"iss": "other"}, secret, **signed),
+        jwt.encode(claims | {"aud": "other"}, secret, **signed),
+        jwt.encode(claims | {"x": "x" * 8192}, secret, **signed),
+        jwt.encode({name: value for name, value in claims.items() if name != "exp"}, secret, **signed),
+        token + "x",
+        "a.b.c",
+    ]
+    for wrong in bad:
+        answer = await shop.guest("GET", "/auth/me", headers={"Authorization": f"Bearer {wrong}"})
+        assert answer.status_code == 401 and answer.headers["www-authenticate"], wrong
+        assert answer.json()["code"] in ("invalid_token", "invalid_credentials"), wrong
+    again = jwt.encode(claims, secret, **signed)
+    assert (await shop.guest("GET", "/auth/me", headers={"Authorization": f"Bearer {again}"})).status_code == 200
+
+
+async def test_guessing_is_slowed_down_and_the_owner_is_not_locked_out(shop: Shop, ada: Person) -> None:
+    """C10: ten tries from one address, then that address waits; she signs in from elsewhere."""
+    for _ in range(10):
+        assert same_problem(await Person(shop).sign_in(password="wrong guess"), 401, "invalid_credentials")
+    refused = await Person(shop).sign_in()
+    assert same_problem(refused, 429, "rate_limited")
+    assert 0 < int(refused.headers["retry-after"]) <= 900
+    assert (await ada.ask("GET", "/auth/me")).status_code == 200
+    await shop.change("update sign_in_attempt set started_at = started_at - interval '901 seconds'")
+    assert (await ada.sign_in()).status_code == 200
