@@ -181,6 +181,19 @@ async def test_a_database_that_hangs_is_a_503_in_time_and_then_goes_on_as_if_not
 
 @pytest.mark.embedded
 @pytest.mark.xdist_group("faults")
+def test_readiness_answers_long_before_a_statement_on_a_database_that_hangs_is_given_up() -> None:
+    with _own_database(statement_seconds=30) as (folder, server):
+        with _hanging(folder):
+            asked = time.monotonic()
+            ready = server.get("/health/ready")
+            assert time.monotonic() - asked < _SOON
+        assert ready.status_code == 503
+        assert ready.json()["checks"]["database"] == "database_unavailable"
+        wait_until(server.is_ready, "it is ready again")
+
+
+@pytest.mark.embedded
+@pytest.mark.xdist_group("faults")
 async def test_a_database_that_hangs_under_load_loses_and_doubles_nothing() -> None:
     """Each time a little longer than anybody waits for a statement, so that commits, too, run into the deadline."""
     with _own_database(statement_seconds=2, turn_wait_seconds=1, log_level="warning") as (folder, server):
