@@ -2,21 +2,37 @@
 
 import itertools
 import os
-import tempfile
+import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from tests.server import scratch_folder
 from tests.shop import Shop, open_shop
 from tradepost.app.settings import Settings
 from tradepost.db.embedded import EmbeddedDatabase
 from tradepost.db.migrations import migrate
 
 _FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 400\nautovacuum = off\n"
+_FOLDER = "TRADEPOST_TEST_FOLDER"
 _counter = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder of the run's server, in the process that outlives all others and so can take it away again.
+
+    That includes a run that is interrupted, and one that is told to stop.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    cleanup = ExitStack()
+    config.add_cleanup(cleanup.close)
+    os.environ[_FOLDER] = str(cleanup.enter_context(scratch_folder()))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -25,16 +41,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """A server to make databases in: the given one, or one embedded server shared by all test processes."""
     given = os.environ.get("TRADEPOST_TEST_DATABASE_URL")
     if given:
         yield given
         return
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or tmp_path_factory.getbasetemp().name
-    folder = Path(tempfile.gettempdir()) / f"tradepost-tests-{run}"
-    folder.mkdir(mode=0o755, exist_ok=True)
-    server = EmbeddedDatabase(folder, settings=_FAST)
+    server = EmbeddedDatabase(Path(os.environ[_FOLDER]) / "data", settings=_FAST)
     yield server.url
     server.close()
 

@@ -6,23 +6,29 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx2
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
 
+from tests.crowd import Crowd, History, by_sql, judge, judge_stock, stocked
 from tests.server import PATIENCE, Server, postmaster_of, scratch_folder, serving, wait_until
 from tests.shop import same_problem
 from tradepost.app import demo, operating
+from tradepost.db import Database, DatabaseUnavailable
 from tradepost.db.embedded import EmbeddedDatabase
 from tradepost.db.migrations import migrate
 
 pytestmark = pytest.mark.anyio
 _INNARDS = ("psycopg", "Traceback", "select ", "insert ", "PGSQL", "host=", "socket", ".py")
+_SOON = 20.0
+"""Seconds: far above the deadlines of the tests' servers, far below an end that never comes."""
 
 
 @contextmanager
@@ -40,6 +46,33 @@ def _closed(url: str) -> Iterator[None]:
             yield
         finally:
             connection.execute(sql.SQL("alter database {} allow_connections true").format(name))
+
+
+@contextmanager
+def _hanging(folder: Path) -> Iterator[None]:
+    """Every process of this PostgreSQL stands still during the block: connections are made, and nothing is answered."""
+    first = psutil.Process(postmaster_of(folder))
+    frozen = [first, *first.children(recursive=True)]
+    for process in frozen:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in frozen:
+            process.resume()
+
+
+@contextmanager
+def _own_database(**settings: Any) -> Iterator[tuple[Path, Server]]:
+    """The folder of a PostgreSQL that nobody else uses, and a server on it."""
+    with scratch_folder() as folder:
+        database = EmbeddedDatabase(folder / "data")
+        try:
+            migrate(database.url)
+            with serving(folder=folder, database_url=database.url, **settings) as server:
+                yield folder, server
+        finally:
+            database.close()
 
 
 async def _with_a_mug(server: Server) -> tuple[str, dict[str, Any]]:
@@ -129,6 +162,82 @@ async def test_a_database_server_that_is_gone_is_a_503_until_it_is_started_again
                     await _is_back(server, key, mug, workers)
         finally:
             database.close()
+
+
+@pytest.mark.embedded
+@pytest.mark.xdist_group("faults")
+async def test_a_database_that_hangs_is_a_503_in_time_and_then_goes_on_as_if_nothing_had_been() -> None:
+    """Twice: with connections that were made before, and where none is left from before."""
+    with _own_database(statement_seconds=2, turn_wait_seconds=1) as (folder, server):
+        key, mug = await _with_a_mug(server)
+        workers = server.workers()
+        with _hanging(folder):
+            for _ in range(2):
+                asked = time.monotonic()
+                await _is_away(server, key, mug)
+                assert time.monotonic() - asked < _SOON
+        await _is_back(server, key, mug, workers)
+
+
+@pytest.mark.embedded
+@pytest.mark.xdist_group("faults")
+def test_readiness_answers_long_before_a_statement_on_a_database_that_hangs_is_given_up() -> None:
+    with _own_database(statement_seconds=30) as (folder, server):
+        with _hanging(folder):
+            asked = time.monotonic()
+            ready = server.get("/health/ready")
+            assert time.monotonic() - asked < _SOON
+        assert ready.status_code == 503
+        assert ready.json()["checks"]["database"] == "database_unavailable"
+        wait_until(server.is_ready, "it is ready again")
+
+
+@pytest.mark.embedded
+@pytest.mark.xdist_group("faults")
+async def test_a_database_that_hangs_under_load_loses_and_doubles_nothing() -> None:
+    """Each time a little longer than anybody waits for a statement, so that commits, too, run into the deadline."""
+    with _own_database(statement_seconds=2, turn_wait_seconds=1, log_level="warning") as (folder, server):
+        await demo.create_store(server.database_url)
+        key = await operating.create_key(server.database_url, name="tests", scopes=["*"], store=None)
+        crowd = Crowd(server, stocked(server, key), History(folder / "history"))
+        async with crowd.shopping():
+            for _ in range(3):
+                await crowd.more(100)
+                with _hanging(folder):
+                    await asyncio.sleep(5)
+            await crowd.more(100)
+        crowd.history.close()
+        assert crowd.seen.keys() == {201, 503}
+        judge(crowd, by_sql(server.database_url))
+        judge_stock(crowd, server, by_sql(server.database_url))
+        verified = server.run("verify")
+        assert verified.returncode == 0, verified.stdout
+
+
+async def test_a_database_that_was_away_for_long_is_found_within_seconds_of_its_return(database_url: str) -> None:
+    """Who doubles his wait after every attempt is, by then, in the middle of one of sixteen seconds."""
+    db = Database(database_url)
+    await db.open()
+    try:
+        with _closed(database_url):
+            away = time.monotonic()
+            while time.monotonic() - away < 18:
+                with pytest.raises(DatabaseUnavailable):
+                    await _ask(db)
+                await asyncio.sleep(0.1)
+        returned = time.monotonic()
+        while True:
+            with suppress(DatabaseUnavailable):
+                await _ask(db)
+                break
+        assert time.monotonic() - returned < 5
+    finally:
+        await db.close()
+
+
+async def _ask(db: Database) -> None:
+    async with db.read() as reader:
+        assert await reader.value("select 1") == 1
 
 
 async def test_an_error_of_our_own_is_a_problem_with_its_id_and_its_reason_is_only_in_the_log(

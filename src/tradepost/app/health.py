@@ -7,18 +7,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from tradepost.core.errors import ShopError
-from tradepost.db import Database
-from tradepost.db.migrations import pending
+from tradepost.db import Database, DatabaseUnavailable, Reader
+from tradepost.db.migrations import pending_in
 from tradepost.http import Answer
 from tradepost.http.asgi import Receive, Scope
 from tradepost.http.resources import Resource, page
 
+_PATIENCE = 2.0
 _NO_STORE = [("cache-control", "no-store")]
 
 
 def resources(db: Database) -> list[Resource]:
     async def ready(_scope: Scope, _receive: Receive) -> Answer:
-        checks = {"database": await _database(db), "migrations": await _migrations(db)}
+        checks = await _checks(db)
         good = all(said == "ok" for said in checks.values())
         return Answer.json(
             {"status": "ok" if good else "unavailable", "checks": checks},
@@ -33,22 +34,22 @@ def resources(db: Database) -> list[Resource]:
     ]
 
 
-async def _database(db: Database) -> str:
+async def _checks(db: Database) -> dict[str, str]:
+    """What is said of each check; the same connection answers both, within a time that a prober waits."""
     try:
-        async with db.read() as reader:
-            await reader.value("select 1")
-    except ShopError as error:
-        return error.code
-    return "ok"
-
-
-async def _migrations(db: Database) -> str:
-    try:
-        waiting = await asyncio.to_thread(pending, db.url)
-    except ShopError as error:
-        return error.code
+        async with asyncio.timeout(_PATIENCE), db.read() as reader:
+            return {"database": "ok", "migrations": await _migrations(reader)}
+    except (TimeoutError, DatabaseUnavailable):
+        return {"database": DatabaseUnavailable.code, "migrations": "unknown"}
     except Exception as error:  # noqa: BLE001 - whatever it is, this process is not ready
-        return type(error).__name__
+        return {"database": type(error).__name__, "migrations": "unknown"}
+
+
+async def _migrations(reader: Reader) -> str:
+    try:
+        waiting = await pending_in(reader)
+    except ShopError as error:
+        return error.code
     return f"pending: {', '.join(waiting)}" if waiting else "ok"
 
 

@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Host names that are answered, separated by commas; empty for any."""
     pool_size: Annotated[int, Meta(ge=2, le=100)] = 8
     """Connections of each of a process's two pools."""
+    statement_seconds: Annotated[float, Meta(ge=1, le=600)] = 10.0
+    """How long a statement may take; one that hangs two seconds longer costs its connection and is a 503."""
     batch_size: Annotated[int, Meta(ge=1, le=1000)] = 128
     """Orders that one transaction takes at most."""
     turn_wait_seconds: Annotated[float, Meta(gt=0, le=60)] = 5.0

@@ -52,7 +52,8 @@ def api_document() -> Document:
 
 def database(settings: Settings, url: str) -> Database:
     options = desk_options(wait_seconds=settings.turn_wait_seconds, frozen_seconds=settings.turn_frozen_seconds)
-    return Database(url, size=settings.pool_size, desk_options=options)
+    seconds = max(settings.statement_seconds, settings.turn_wait_seconds + 1)  # the wait for a turn is a statement too
+    return Database(url, size=settings.pool_size, desk_options=options, statement_seconds=seconds)
 
 
 def installation_secret(url: str) -> bytes:

@@ -4,12 +4,15 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 import psycopg
 from prometheus_client import Counter
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, errors, waiting
+from psycopg.abc import RV, PQGen
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from typing_extensions import override
@@ -26,6 +29,9 @@ RETRYABLE = (errors.DeadlockDetected, errors.SerializationFailure)
 CONNECTION_LOST = (psycopg.OperationalError, PoolTimeout, TooManyRequests)
 _ATTEMPTS = 5
 _POOL_WAIT = 2.0
+_CONNECT_WAIT = 3
+_RECONNECT_WAIT = 2.0
+_GRACE = 2.0
 
 set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
@@ -115,14 +121,40 @@ class DeskTx(Tx):
             await self._connection.rollback()
 
 
-class Database:
-    """The pools of one process: autocommit for single reads, transactions, and the desks' own connections."""
+class _Connection(AsyncConnection[Row]):
+    """A connection on which nothing is waited for without end.
 
-    def __init__(self, url: str, *, size: int = 8, desk_options: str = "") -> None:
+    A PostgreSQL that hangs keeps no time-out of its own. A connection whose statement was not waited for to its end, at
+    the deadline or because its task was cancelled, is closed on the spot: nobody can know what it would answer next.
+    psycopg by itself would first ask the server to cancel the statement, and wait ten seconds for one that hangs.
+    """
+
+    patience: float | None = None
+
+    @override
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        try:
+            patience = self.patience if timeout is None else timeout
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=patience)
+        except BaseException:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+class Database:
+    """The pools of one process: autocommit for single reads, transactions, and the desks' own connections.
+
+    A statement that takes longer than `statement_seconds` is stopped by the server; where the server does not, because
+    it hangs, the connection is given up soon after.
+    """
+
+    def __init__(self, url: str, *, size: int = 8, desk_options: str = "", statement_seconds: float = 30) -> None:
         self.url = url
-        self._reads = _pool(url, size, autocommit=True, options="")
-        self._transactions = _pool(url, size, autocommit=False, options="")
-        self._desks = _pool(url, 4, autocommit=False, options=desk_options, min_size=0)
+        pool = partial(_pool, url, statement_seconds=statement_seconds)
+        self._reads = pool(size, autocommit=True)
+        self._transactions = pool(size, autocommit=False)
+        self._desks = pool(4, autocommit=False, options=desk_options, min_size=0)
 
     async def open(self) -> None:
         """Starts the pools. Connections are made as they are needed: a database that is down is no error here."""
@@ -169,16 +201,30 @@ class Database:
                 await tx.leave()
 
 
-def _pool(url: str, size: int, *, autocommit: bool, options: str, min_size: int = 1) -> AsyncConnectionPool[Any]:
+def _pool(
+    url: str, size: int, *, autocommit: bool, statement_seconds: float, options: str = "", min_size: int = 1
+) -> AsyncConnectionPool[Any]:
+    """A pool that finds a database that has come back within seconds, however long it was away.
+
+    Between attempts to connect, the library waits twice as long each time, up to `reconnect_timeout`; after that the
+    next request begins anew. So this short one bounds the wait, and does not end the attempts.
+    """
+
+    async def limit(connection: _Connection) -> None:
+        connection.patience = statement_seconds + _GRACE
+
+    limits = f"-c timezone=UTC -c statement_timeout={int(statement_seconds * 1000)}"
     return AsyncConnectionPool(
         url,
+        connection_class=_Connection,
+        configure=limit,
         min_size=min_size,
         max_size=size,
         timeout=_POOL_WAIT,
         max_waiting=200,
-        reconnect_timeout=30,
+        reconnect_timeout=_RECONNECT_WAIT,
         open=False,
-        kwargs={"autocommit": autocommit, "options": f"-c timezone=UTC -c statement_timeout=30s {options}"},
+        kwargs={"autocommit": autocommit, "connect_timeout": _CONNECT_WAIT, "options": f"{limits} {options}"},
     )
 
 

