@@ -22,7 +22,11 @@ from tradepost.events.api import routes as events_routes
 from tradepost.http import docs
 from tradepost.http.asgi import ASGIApp
 from tradepost.http.call import Services
+from tradepost.http.clients import Clients
+from tradepost.http.cors import Cors
+from tradepost.http.counting import MemoryCounter, RedisCounter
 from tradepost.http.edge import Edge
+from tradepost.http.limits import Limits
 from tradepost.http.logs import AccessLog
 from tradepost.http.openapi import Document, document
 from tradepost.http.resources import Router
@@ -74,7 +78,12 @@ def application(settings: Settings, url: str) -> ASGIApp:
     secret = installation_secret(url)
     stores = Stores(db)
     desks = Desks(db, secret, batch=settings.batch_size)
-    services = Services(db, CursorSigner(secret), stores, desks, OpeningStock(inventory.open_stock))
+    clients = Clients(settings.trusted_networks)
+    limits = Limits(
+        RedisCounter(settings.redis_url) if settings.redis_url else MemoryCounter(), clients, settings.rates
+    )
+    opening_stock = OpeningStock(inventory.open_stock)
+    services = Services(db, CursorSigner(secret), stores, desks, opening_stock, clients, limits)
     gate = Gate(services, Identity(db, stores), RIGHTS, require_key=settings.require_idempotency_key)
 
     @asynccontextmanager
@@ -85,7 +94,9 @@ def application(settings: Settings, url: str) -> ASGIApp:
         finally:
             await desks.close()
             await db.close()
+            await limits.close()
 
     router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document)])
     access = AccessLog() if settings.log_level in ("debug", "info") else None
-    return Edge(router, lifespan, hosts=settings.allowed_hosts, access=access)
+    cors = Cors(settings.allowed_origins)
+    return Edge(router, lifespan, hosts=settings.allowed_hosts, access=access, cors=cors)

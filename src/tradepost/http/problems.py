@@ -82,6 +82,16 @@ class MethodNotAllowed(ShopError):
         self.allow = allow
 
 
+class RateLimited(ShopError):
+    """More requests than the caller may make; again in `retry_after` seconds. Nothing was read or written for it."""
+
+    title = "Too many requests"
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(f"Try again in {retry_after} seconds")
+        self.retry_after = retry_after
+
+
 class InternalError(ShopError):
     """Our fault. The request id finds the reason in the log."""
 
@@ -101,6 +111,7 @@ STATUSES: dict[type[ShopError], int] = {
     UnsupportedMediaType: 415,
     EncodingNotSupported: 415,
     Invalid: 422,
+    RateLimited: 429,
     InternalError: 500,
     Unavailable: 503,
 }
@@ -138,7 +149,7 @@ def answer_of(error: ShopError, *, instance: str, request_id: str) -> Answer:
     )
     members = msgspec.to_builtins(problem) | msgspec.to_builtins(error.extra)
     headers = [("cache-control", "no-store")]
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | RateLimited):
         headers.append(("retry-after", str(error.retry_after)))
     if isinstance(error, Conflict) and error.code == "idempotency_in_flight":
         headers.append(("retry-after", "1"))

@@ -16,6 +16,7 @@ from tradepost.http.answers import Answer
 from tradepost.http.asgi import Receive, Scope
 from tradepost.http.bodies import decode, decode_query, read_body
 from tradepost.http.call import Call, Services
+from tradepost.http.limits import Class, Limits
 from tradepost.http.problems import IdempotencyKeyInvalid, IdempotencyKeyRequired, NotAcceptable
 from tradepost.http.resources import Resource, Responder
 
@@ -58,6 +59,8 @@ class Operation(msgspec.Struct, frozen=True):
     answer: Any
     problems: tuple[type[ShopError], ...]
     keyed: bool
+    limit: Class
+    """What it counts as against rate limits; by default `read` for GET and `write` for the others."""
     example: Any = None
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
@@ -106,7 +109,7 @@ class Routes:
         return self._add(method, path, _read, what)
 
     def _add(self, method: Method, path: str, run: Runner, what: dict[str, Any]) -> Callable[[Handler], Handler]:
-        fields = _DEFAULTS | what
+        fields = _DEFAULTS | {"limit": "read" if method == "GET" else "write"} | what
 
         def add(handler: Handler) -> Handler:
             name = handler.__name__
@@ -168,6 +171,7 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     if not _takes_json(headers.get(b"accept", b"*/*")):
         raise NotAcceptable
     actor = await gate.identify(headers)
+    await gate.services.get(Limits).count(operation.limit, actor, scope)
     if permission != PUBLIC and not actor.may(permission):
         raise Forbidden(f"This needs the permission {permission}") if actor.id else Unauthenticated
     call = Call(scope, headers, gate.services, actor)
