@@ -13,6 +13,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.redis import Redis, open_redis
 from tests.server import serving, tradepost
@@ -21,13 +23,14 @@ from tradepost.app import demo
 from tradepost.app.settings import Settings, SettingsInvalid, load
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.pages import CursorSigner
+from tradepost.core.rates import Rate
 from tradepost.db import Database
 from tradepost.http import Answer, Call, In, Routes
 from tradepost.http.call import Services
 from tradepost.http.clients import Clients
 from tradepost.http.counting import MemoryCounter
 from tradepost.http.edge import Edge
-from tradepost.http.limits import Limits
+from tradepost.http.limits import Limits, Policy
 from tradepost.http.resources import Router
 from tradepost.http.routes import PUBLIC, Gate, resources
 
@@ -258,6 +261,32 @@ async def test_an_operation_learns_the_address_of_its_client(address: str, forwa
     async with _door(GUEST, address=address) as door:
         headers = {"X-Forwarded-For": forwarded}
         assert (await door.post("/sign-in", json={"email": "a"}, headers=headers)).json() == {"client": client}
+
+
+@given(amount=st.integers(1, 5), waits=st.lists(st.floats(0, 25), max_size=60))
+def test_what_passes_is_what_the_sliding_window_allows(amount: int, waits: list[float]) -> None:
+    now = 0.0
+    passed: list[float] = []
+    policy = Policy("read", Rate(amount, 10))
+    counter = MemoryCounter(lambda: now)
+    for wait in waits:
+        now += wait
+        stretch = now // 10
+        before, during = [sum(then // 10 == number for then in passed) for number in (stretch - 1, stretch)]
+        allowed = during + int(before * (10 - now % 10) / 10) < amount
+        standing = asyncio.run(counter.take(policy, "somebody"))
+        assert standing.passed == allowed
+        passed += [now] if allowed else []
+        assert allowed or (standing.left == 0 and 1 <= standing.seconds <= 10)
+
+
+async def test_an_address_that_does_not_come_back_is_forgotten() -> None:
+    now = 0.0
+    counter = MemoryCounter(lambda: now)
+    for number in range(40_000):
+        now += 0.01
+        await counter.take(Policy("read", Rate(1, 10)), f"address:{number}")
+    assert counter.held < 15_000
 
 
 async def test_two_processes_on_one_redis_share_a_count(database_url: str, redis: Redis) -> None:
