@@ -189,7 +189,8 @@ def serving(
         ):
             yield server
         return
-    server = Server(folder, arguments, {"data_dir": folder / "data", "workers": 2} | settings, before_start)
+    unlimited = {"rate_limit_read": "", "rate_limit_write": ""}
+    server = Server(folder, arguments, {"data_dir": folder / "data", "workers": 2} | unlimited | settings, before_start)
     try:
         server.await_ready()
         yield server

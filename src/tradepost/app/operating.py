@@ -19,7 +19,7 @@ from tradepost.db import Database, Tx
 from tradepost.db.checks import check_server
 from tradepost.db.migrations import pending
 
-_SECRETS = {"database_url", "mail_url"}
+_SECRETS = {"database_url", "mail_url", "redis_url"}
 
 
 async def create_key(url: str, *, name: str, scopes: Sequence[str], store: str | None) -> str:

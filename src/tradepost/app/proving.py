@@ -110,6 +110,7 @@ def _server(folder: Path) -> Iterator[Shop]:
         "TRADEPOST_DATA_DIR": str(folder / "data"),
         "TRADEPOST_PORT": str(port),
         "TRADEPOST_LOG_LEVEL": "error",
+        "TRADEPOST_RATE_LIMIT_WRITE": "",
     }
     program = [sys.executable, "-m", "tradepost.app"]
     subprocess.run(  # noqa: S603 - our own program

@@ -1,14 +1,18 @@
 """Every setting, once. Read from TRADEPOST_… in the environment, or from the file that TRADEPOST_…_FILE names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from tradepost.core.errors import Invalid
+from tradepost.core.rates import Rate, rate
 
 PREFIX = "TRADEPOST_"
 _PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
@@ -34,6 +38,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """API processes."""
     hosts: str = ""
     """Host names that are answered, separated by commas; empty for any."""
+    trusted_proxies: str = ""
+    """Networks (CIDR), separated by commas, whose X-Forwarded-For is believed; without them nobody's is."""
+    cors_origins: str = ""
+    """Origins of web pages, separated by commas, that may call the API from a browser."""
+    rate_limit_auth: str = "100/15m"
+    """Sign-ins and the like for each address, and for each account name; empty for no limit."""
+    rate_limit_write: str = "600/1m"
+    """Requests that change something, for each guest's address and each account; empty for no limit."""
+    rate_limit_read: str = "6000/1m"
+    """Requests that only read, for each guest's address and each account; empty for no limit."""
+    rate_limit_key: str = ""
+    """Requests of each API key, whatever they do; empty for no limit."""
+    redis_url: str | None = None
+    """A Redis on which all processes count for rate limits together; without one, each counts for itself."""
     pool_size: Annotated[int, Meta(ge=2, le=100)] = 8
     """Connections of each of a process's two pools."""
     statement_seconds: Annotated[float, Meta(ge=1, le=600)] = 10.0
@@ -59,7 +77,74 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
-        return frozenset(host.strip().lower() for host in self.hosts.split(",") if host.strip())
+        return frozenset(host.lower() for host in _listed(self.hosts))
+
+    @property
+    def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
+        return _networks(self.trusted_proxies)
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        return _origins(self.cors_origins)
+
+    @property
+    def rates(self) -> dict[str, Rate | None]:
+        """The limits of each class of operation, and of an API key."""
+        return {
+            "auth": _rate(self.rate_limit_auth),
+            "write": _rate(self.rate_limit_write),
+            "read": _rate(self.rate_limit_read),
+            "key": _rate(self.rate_limit_key),
+        }
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _rate(text: str) -> Rate | None:
+    return rate(text) if text.strip() else None
+
+
+def _networks(text: str) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(part) for part in _listed(text)]
+
+
+def _origins(text: str) -> frozenset[str]:
+    return frozenset(_origin(part) for part in _listed(text))
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers write it (RFC 6454, 6.2): anything else would never be equal to one."""
+    parts = urlsplit(text)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    default = parts.port == {"http": 80, "https": 443}.get(parts.scheme)
+    written = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port and not default else "")
+    if parts.scheme not in ("http", "https") or not host or "*" in host or text != written or not text.isascii():
+        msg = f"{text!r} is not an origin: write it as https://shop.example"
+        raise ValueError(msg)
+    return text
+
+
+def _redis(text: str) -> None:
+    if text and not text.startswith(("redis://", "rediss://")):
+        msg = "is not a Redis address, such as redis://host:6379/0"
+        raise ValueError(msg)
+    if text and find_spec("redis") is None:
+        msg = "needs a library that is not installed: pip install 'tradepost[redis]'"
+        raise ValueError(msg)
+
+
+_MEANINGS: dict[str, Callable[[str], object]] = {
+    "trusted_proxies": _networks,
+    "cors_origins": _origins,
+    "rate_limit_auth": _rate,
+    "rate_limit_write": _rate,
+    "rate_limit_read": _rate,
+    "rate_limit_key": _rate,
+    "redis_url": _redis,
+}
+"""Settings whose text must mean something; ValueError says what is wrong with it."""
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -73,6 +158,7 @@ def load(environment: Mapping[str, str]) -> Settings:
                 _check(field.name, values[field.name])
             except (msgspec.ValidationError, ValueError) as error:
                 problems.append(f"{PREFIX}{field.name.upper()}: {error}")
+    problems += _senseless(values)
     if problems:
         raise SettingsInvalid("\n".join(problems))
     return msgspec.convert(values, Settings, strict=False)
@@ -92,6 +178,14 @@ def _check_public_url(url: str) -> None:
     match = _PUBLIC_URL.fullmatch(url)
     if match is None or int(match["port"] or 0) > _LAST_PORT:
         raise ValueError("is not of the form https://shop.example.com, without a path or a / at its end")
+
+
+def _senseless(values: Mapping[str, str]) -> Iterator[str]:
+    for name, meaning in _MEANINGS.items():
+        try:
+            meaning(values.get(name, ""))
+        except ValueError as error:
+            yield f"{PREFIX}{name.upper()}: {error}"
 
 
 def _values(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""The outermost layer: request ids, host check, security headers, one log line a request, and no stack to anybody."""
+"""The outermost layer: request ids, host check, security headers, CORS, one log line each, no stack to anybody."""
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
 import msgspec
@@ -14,6 +14,8 @@ from tradepost.core.errors import ShopError, invalid
 from tradepost.core.ids import uuid7
 from tradepost.http.answers import Answer
 from tradepost.http.asgi import Lifespan, Receive, Scope, Send, live
+from tradepost.http.cors import Cors
+from tradepost.http.limits import fields
 from tradepost.http.logs import AccessLog
 from tradepost.http.problems import InternalError, InvalidHost, answer_of
 from tradepost.http.resources import Router
@@ -39,7 +41,10 @@ _LOCKED_DOWN = (_POLICY, b"default-src 'none'; frame-ancestors 'none'")
 
 
 class Edge:
-    """The application as a server sees it (ASGI). `hosts` are the host names it answers to; empty for any."""
+    """The application as a server sees it (ASGI). `hosts` are the host names it answers to; empty for any.
+
+    Without `cors` no page of another origin may call it.
+    """
 
     def __init__(
         self,
@@ -48,11 +53,13 @@ class Edge:
         *,
         hosts: frozenset[str] = frozenset(),
         access: AccessLog | None = None,
+        cors: Cors | None = None,
     ) -> None:
         self._router = router
         self._lifespan = lifespan
         self._hosts = hosts
         self._access = access
+        self._cors = cors or Cors(frozenset())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -67,14 +74,14 @@ class Edge:
         answer: Answer | None = None
         try:
             answer = await self._answer(scope, headers, receive)
-            await _send(answer, scope, send)
+            await _send(answer, scope, send, self._cors.fields(headers))
         finally:
             self._record(scope, answer.status if answer else 0, time.perf_counter() - started)
 
     async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
         try:
             self._check_target(scope["path"], headers.get(b"host"))
-            return await self._router.respond(scope, receive)
+            return self._cors.preflight(scope["method"], headers) or await self._router.respond(scope, receive)
         except ShopError as error:
             refusal = error
         except Exception as error:
@@ -120,8 +127,10 @@ def _prepare(scope: Scope) -> Mapping[bytes, bytes]:
     return headers
 
 
-async def _send(answer: Answer, scope: Scope, send: Send) -> None:
-    headers = [*answer.wire_headers(), (b"x-request-id", scope["request_id"].encode()), *SECURITY_HEADERS]
+async def _send(answer: Answer, scope: Scope, send: Send, further: Sequence[tuple[bytes, bytes]]) -> None:
+    headers = [*answer.wire_headers(), (b"x-request-id", scope["request_id"].encode()), *SECURITY_HEADERS, *further]
+    if "standings" in scope:
+        headers += fields(scope["standings"])
     if not any(name == _POLICY for name, _ in headers):
         headers.append(_LOCKED_DOWN)
     body = b"" if scope["asked_method"] == "HEAD" else answer.body

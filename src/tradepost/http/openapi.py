@@ -21,6 +21,7 @@ from tradepost.http.problems import (
     MalformedRequest,
     NotAcceptable,
     Problem,
+    RateLimited,
     UnsupportedMediaType,
     status_of,
 )
@@ -135,7 +136,7 @@ def _lean(schema: Document) -> Document:
 def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
     """Every refusal that an operation can answer with."""
     found: list[type[ShopError]] = [InvalidHost, MalformedRequest, Unauthenticated, ValidationFailed]
-    found += [NotAcceptable, InternalError, Unavailable, *operation.problems]
+    found += [NotAcceptable, RateLimited, InternalError, Unavailable, *operation.problems]
     if permission != PUBLIC:
         found.append(Forbidden)
     if _PARAMETER.search(operation.path) or not operation.problems:
@@ -159,7 +160,7 @@ def _problem(status: int, problems: Sequence[type[ShopError]]) -> Document:
         "description": "\n".join(f"- `{problem.code}`: {problem.title}" for problem in problems),
         "content": {"application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}},
     }
-    if status == status_of(Unavailable):
+    if status in (status_of(Unavailable), status_of(RateLimited)):
         shown["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
     return shown
 

@@ -17,6 +17,7 @@ from tradepost.http.asgi import Receive, Scope
 from tradepost.http.bodies import decode, decode_query, read_body
 from tradepost.http.call import Call, Services
 from tradepost.http.csrf import SAFE, Csrf
+from tradepost.http.limits import Class, Limits
 from tradepost.http.problems import IdempotencyKeyInvalid, IdempotencyKeyRequired, NotAcceptable
 from tradepost.http.resources import Resource, Responder
 
@@ -63,6 +64,8 @@ class Operation(msgspec.Struct, frozen=True):
     answer: Any
     problems: tuple[type[ShopError], ...]
     keyed: bool
+    limit: Class
+    """What it counts as against rate limits; by default `read` for GET and `write` for the others."""
     example: Any = None
     signs_in: bool = False
     """Whether it begins or renews a session: cookies that it finds do not say who calls."""
@@ -114,7 +117,7 @@ class Routes:
         return self._add(method, path, _read, what)
 
     def _add(self, method: Method, path: str, run: Runner, what: dict[str, Any]) -> Callable[[Handler], Handler]:
-        fields = _DEFAULTS | what
+        fields = _DEFAULTS | {"limit": "read" if method == "GET" else "write"} | what
 
         def add(handler: Handler) -> Handler:
             name = handler.__name__
@@ -176,6 +179,7 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     if not _takes_json(headers.get(b"accept", b"*/*")):
         raise NotAcceptable
     actor = await gate.identify(headers, cookies_too=not operation.signs_in)
+    await gate.services.get(Limits).count(operation.limit, actor, scope)
     if actor.by_cookie and operation.method not in SAFE and actor.session_id:
         gate.csrf.check(headers, actor.session_id)
     _check_permission(permission, actor)

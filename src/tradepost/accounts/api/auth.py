@@ -29,7 +29,7 @@ from tradepost.accounts.store import people
 from tradepost.accounts.tokens import SECONDS as ACCESS_SECONDS
 from tradepost.accounts.tokens import AccessTokens
 from tradepost.core.background import Background
-from tradepost.core.errors import RateLimited, Unauthenticated
+from tradepost.core.errors import Unauthenticated
 from tradepost.db import Tx
 from tradepost.http import Answer, Call, Routes, cookies
 from tradepost.http.cookies import CookieJar
@@ -48,11 +48,11 @@ _PASSWORD = "correct horse battery staple"  # noqa: S105 - an example in the doc
 @routes.act(
     "POST",
     "/auth/register",
+    limit="auth",
     body=RegisterIn,
     answer=AccountOut,
     status=201,
     keyed=False,
-    problems=[RateLimited],
     example={"email": "ada@example.com", "password": _PASSWORD, "firstName": "Ada", "lastName": "Lovelace"},
 )
 async def register(call: Call, body: RegisterIn) -> Answer:
@@ -61,6 +61,7 @@ async def register(call: Call, body: RegisterIn) -> Answer:
     The answer is the same whether or not the address has an account: a mail goes there, with a link that makes this
     account the address's, or into the one that it has.
     """
+    await call.limit("auth", body.email)
     draft = draft_of(body)
     check_password(body.password, draft.email, draft.first_name, draft.last_name)
     password_hash = await call.service(Passwords).hash(body.password)
@@ -78,11 +79,12 @@ async def register(call: Call, body: RegisterIn) -> Answer:
 @routes.act(
     "POST",
     "/auth/login",
+    limit="auth",
     body=LoginIn,
     answer=SignedInOut,
     keyed=False,
     signs_in=True,
-    problems=[InvalidCredentials, RateLimited],
+    problems=[InvalidCredentials],
     example={"email": "ada@example.com", "password": _PASSWORD},
 )
 async def login(call: Call, body: LoginIn) -> Answer:
@@ -90,6 +92,7 @@ async def login(call: Call, body: LoginIn) -> Answer:
 
     The tokens come as cookies that no script can read, or, with `tokens: "body"`, in the answer.
     """
+    await call.limit("auth", body.email)
     done = await signing_in.sign_in(
         call.db,
         call.service(Passwords),
@@ -149,6 +152,7 @@ async def logout(call: Call, tx: Tx) -> Answer:
 @routes.act(
     "POST",
     "/auth/verify-email",
+    limit="auth",
     body=VerifyIn,
     answer=AccountOut,
     keyed=False,
@@ -172,14 +176,15 @@ async def verify_email(call: Call, body: VerifyIn) -> Answer:
 @routes.act(
     "POST",
     "/auth/password/forgot",
+    limit="auth",
     body=ForgotIn,
     status=202,
     keyed=False,
-    problems=[RateLimited],
     example={"email": "ada@example.com"},
 )
 async def forgot_password(call: Call, body: ForgotIn) -> Answer:
     """Ask for a link that lets one choose a new password. The answer is the same for every address."""
+    await call.limit("auth", body.email)
     work = recovering.send_reset(call.db, call.service(AccountMails), store_of(call), body.email)
     call.service(Background).run("reset", work)
     return Answer(202, headers=[("cache-control", "no-store")])
@@ -188,6 +193,7 @@ async def forgot_password(call: Call, body: ForgotIn) -> Answer:
 @routes.act(
     "POST",
     "/auth/password/reset",
+    limit="auth",
     body=ResetIn,
     status=204,
     keyed=False,

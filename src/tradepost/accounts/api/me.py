@@ -27,7 +27,7 @@ from tradepost.accounts.staff import check_version
 from tradepost.accounts.store import people
 from tradepost.accounts.store import sessions as session_store
 from tradepost.core.background import Background
-from tradepost.core.errors import NotFound, RateLimited, Stale, Unauthenticated, invalid
+from tradepost.core.errors import NotFound, Stale, Unauthenticated, invalid
 from tradepost.db import Tx
 from tradepost.events import publish
 from tradepost.http import Answer, Call, Routes
@@ -75,10 +75,11 @@ async def change_me(call: Call, tx: Tx, body: ProfilePatch) -> Answer:
 @routes.act(
     "POST",
     "/auth/password",
+    limit="auth",
     body=PasswordIn,
     status=204,
     keyed=False,
-    problems=[Unauthenticated, InvalidCredentials, RateLimited],
+    problems=[Unauthenticated, InvalidCredentials],
     example={"currentPassword": "the old one", "newPassword": "correct horse battery staple"},
 )
 async def change_password(call: Call, body: PasswordIn) -> Answer:
@@ -98,10 +99,11 @@ async def change_password(call: Call, body: PasswordIn) -> Answer:
 @routes.act(
     "POST",
     "/auth/email",
+    limit="auth",
     body=EmailIn,
     status=202,
     keyed=False,
-    problems=[Unauthenticated, InvalidCredentials, RateLimited],
+    problems=[Unauthenticated, InvalidCredentials],
     example={"email": "ada@example.org", "password": "correct horse battery staple"},
 )
 async def change_email(call: Call, body: EmailIn) -> Answer:
