@@ -9,6 +9,7 @@ import psycopg
 
 from tradepost import inventory
 from tradepost.accounts import Identity
+from tradepost.accounts.addresses.api import routes as addresses_routes
 from tradepost.accounts.api import routes as accounts_routes
 from tradepost.app import health
 from tradepost.app.rights import RIGHTS
@@ -32,7 +33,7 @@ from tradepost.orders import Desks
 from tradepost.orders.api import routes as orders_routes
 from tradepost.stores import Stores
 
-AREAS = [catalog_routes, inventory_routes, orders_routes, accounts_routes, events_routes]
+AREAS = [catalog_routes, inventory_routes, orders_routes, accounts_routes, addresses_routes, events_routes]
 _SECRET_WAIT = 60.0
 
 
