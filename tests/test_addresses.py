@@ -301,3 +301,73 @@ async def test_customers_see_to_their_own_addresses(shop: Shop, signed_in: httpx
     assert same_problem(await signed_in.get(other, headers=ada), 403, "forbidden")
     assert (await signed_in.patch(one, json={"city": "Bath"}, headers=ada)).json()["city"] == "Bath"
     assert (await signed_in.delete(one, headers=ada)).status_code == 204
+
+
+async def test_a_customer_orders_to_an_address_of_his_own(shop: Shop, signed_in: httpx2.AsyncClient) -> None:
+    """C13."""
+    ada, grace = [{"X-Customer": await _customer(shop)} for _ in range(2)]
+    mug = await shop.product()
+    home = (await signed_in.post("/addresses", json=HOME, headers=ada)).json()
+    body = {"items": [{"productId": mug["id"], "quantity": 1}], "shippingAddressId": home["id"]}
+    order = (await signed_in.post("/orders", json=body, headers=ada)).json()
+    assert (order["customerId"], order["shippingAddress"]) == (ada["X-Customer"], ADDRESS)
+    await signed_in.delete(f"/addresses/{home['id']}", headers=ada)
+    assert (await signed_in.get(f"/orders/{order['id']}", headers=ada)).json()["shippingAddress"] == ADDRESS
+    hers = (await signed_in.post("/addresses", json=HOME, headers=grace)).json()
+    foreign = await signed_in.post("/orders", json=body | {"shippingAddressId": hers["id"]}, headers=ada)
+    assert same_problem(foreign, 422, "reference_not_found", "/shippingAddressId")
+    assert await shop.stock(mug) == 9
+
+
+async def test_staff_order_to_an_address_of_the_customer(shop: Shop) -> None:
+    """C13."""
+    customer = await _customer(shop)
+    path, mug = f"/customers/{customer}/addresses", await shop.product()
+    home = await _add(shop, path)
+    bill = await _add(shop, path, type="BILLING", company="Engines Ltd", phone="020 7946 0000")
+    body = {"customerId": customer, "items": [{"productId": mug["id"], "quantity": 1}]}
+    named = {"shippingAddressId": home["id"], "billingAddressId": bill["id"]}
+    placed = await shop.staff("POST", "/orders", json=body | named)
+    assert placed.status_code == 201, placed.text
+    assert placed.json()["shippingAddress"] == ADDRESS
+    assert placed.json()["billingAddress"] == ADDRESS | {"company": "Engines Ltd", "phone": "+442079460000"}
+    both = await shop.staff("POST", "/orders", json=body | named | {"billingAddress": ADDRESS})
+    assert same_problem(both, 422, "ambiguous", "/billingAddressId")
+    other = await _add(shop, f"/customers/{await _customer(shop)}/addresses")
+    for address_id in (other["id"], str(uuid4())):
+        foreign = await shop.staff("POST", "/orders", json=body | named | {"billingAddressId": address_id})
+        assert same_problem(foreign, 422, "reference_not_found", "/billingAddressId")
+        assert [error["pointer"] for error in foreign.json()["errors"]] == ["/billingAddressId"]
+    guest = await shop.order((mug, 1), shippingAddressId=home["id"])
+    assert same_problem(guest, 422, "reference_not_found", "/shippingAddressId")
+    assert await shop.stock(mug) == 9
+
+
+async def test_a_placed_order_is_answered_again_also_when_its_address_is_gone(shop: Shop) -> None:
+    customer, mug = await _customer(shop), await shop.product()
+    path = f"/customers/{customer}/addresses"
+    home = await _add(shop, path)
+    body = {"customerId": customer, "items": [{"productId": mug["id"], "quantity": 1}], "shippingAddressId": home["id"]}
+    placed = await shop.staff("POST", "/orders", json=body, headers={"Idempotency-Key": "once"})
+    await shop.staff("DELETE", f"{path}/{home['id']}")
+    again = await shop.staff("POST", "/orders", json=body, headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.json()) == (201, placed.json())
+    assert same_problem(await shop.staff("POST", "/orders", json=body), 422, "reference_not_found")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "pointer"),
+    [({"country": "XX"}, "unknown_country", "country"), ({"phone": "12"}, "invalid_phone", "phone")],
+)
+async def test_an_order_goes_to_a_country_that_there_is(
+    shop: Shop, fields: dict[str, str], code: str, pointer: str
+) -> None:
+    mug = await shop.product()
+    for name in ("shippingAddress", "billingAddress"):
+        answer = await shop.order((mug, 1), **{name: ADDRESS | fields})
+        assert same_problem(answer, 422, code, f"/{name}/{pointer}")
+
+
+async def test_the_telephone_of_an_order_is_kept_in_one_form(shop: Shop) -> None:
+    placed = await shop.order((await shop.product(), 1), shippingAddress=ADDRESS | {"phone": "020 7946 0000"})
+    assert placed.json()["shippingAddress"]["phone"] == "+442079460000"

@@ -14,6 +14,7 @@ from tradepost.http.paging import choose
 from tradepost.http.routes import replayed
 from tradepost.idempotency import IdempotencyKeyReused, StoredAnswer
 from tradepost.orders import quoting, store
+from tradepost.orders.addressing import Addresses, addresses_of
 from tradepost.orders.deciding import Again, Placed
 from tradepost.orders.model import (
     CurrencyNotSupported,
@@ -36,7 +37,6 @@ from tradepost.orders.wire import (
     QuoteIn,
     QuoteOut,
     TimelineOut,
-    address_of,
     filter_of,
     items_of,
     order_out,
@@ -116,11 +116,13 @@ async def place_order(call: Call, body: OrderIn) -> Answer:
     """Place an order for several products.
 
     The server prices it and promises its stock, all or nothing, and answers when it is on disk. A guest gives an
-    e-mail address and gets an `accessToken`; keys with `orders:write` may name a customer. With `expectedTotal`, an
-    order at another total is refused (`price_changed`) with the new quote.
+    e-mail address and gets an `accessToken`; keys with `orders:write` may name a customer. `shippingAddressId` and
+    `billingAddressId` name addresses of the ordering customer, which are copied. With `expectedTotal`, an order at
+    another total is refused (`price_changed`) with the new quote.
     """
     desks = call.service(Desks)
-    request = _request(call, body)
+    customer_id = _buyer(call.actor, body)
+    request = _request(call, body, await addresses_of(call, body, customer_id=customer_id), customer_id=customer_id)
     match await desks.place(request):
         case Placed(_, StoredAnswer(status, headers, kept)):
             pass
@@ -183,26 +185,30 @@ def _window(call: Call, query: OrdersQuery):  # noqa: ANN202 - see http.window
     return msgspec.structs.replace(found, after=[*by, UUID(str(key))])
 
 
-def _request(call: Call, body: OrderIn) -> PlaceOrder:
-    actor = call.actor
+def _buyer(actor: Actor, body: OrderIn) -> UUID | None:
+    """The customer who orders: himself, or whom staff names."""
     if body.customer_id is not None and not actor.may(WRITE_ALL):
         msg = "Only staff may order for a customer"
         raise Forbidden(msg)
     if actor.kind is ActorKind.GUEST and body.email is None:
         raise invalid("/email", "required", "is needed to order as a guest")
-    shipping, billing = address_of(body.shipping_address), address_of(body.billing_address)
+    return body.customer_id or (actor.id if actor.kind is ActorKind.CUSTOMER else None)
+
+
+def _request(call: Call, body: OrderIn, to: Addresses, *, customer_id: UUID | None) -> PlaceOrder:
     return PlaceOrder(
-        actor=actor,
+        actor=call.actor,
         items=items_of(body.items),
         email=body.email,
-        customer_id=body.customer_id,
+        customer_id=customer_id,
         currency=body.currency,
-        shipping_address=shipping,
-        billing_address=billing,
+        shipping_address=to.shipping,
+        billing_address=to.billing,
         notes=body.notes,
         expected_total=body.expected_total,
         claim=call.claim,
-        words=buyer_words(body.email, shipping or billing),
+        refusal=to.refusal,
+        words=buyer_words(body.email, to.shipping or to.billing),
         keep=_keep,
     )
 
