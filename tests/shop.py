@@ -28,10 +28,15 @@ ADDRESS = {
 class Shop:
     """Calls the API as somebody; `staff` by default. Every answer is an httpx2 response."""
 
-    def __init__(self, client: httpx2.AsyncClient, key: str, url: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, key: str, url: str, transport: httpx2.ASGITransport) -> None:
+        self._transport = transport
         self.client = client
         self.key = key
         self.url = url
+
+    def browser(self) -> httpx2.AsyncClient:
+        """Another client of the same application, with cookies of its own."""
+        return httpx2.AsyncClient(transport=self._transport, base_url="http://localhost")
 
     async def staff(self, method: str, path: str, **kwargs: Any) -> httpx2.Response:
         headers = {"X-API-Key": self.key} | kwargs.pop("headers", {})
@@ -91,7 +96,7 @@ async def open_shop(url: str, settings: Settings) -> AsyncIterator[Shop]:
     async with _lifespan(app):
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            yield Shop(client, key, url)
+            yield Shop(client, key, url, transport)
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from tradepost.http import Answer, Call, In, Routes
 from tradepost.http.call import Services
 from tradepost.http.clients import Clients
 from tradepost.http.counting import MemoryCounter
+from tradepost.http.csrf import Csrf
 from tradepost.http.edge import Edge
 from tradepost.http.limits import Limits, Policy
 from tradepost.http.resources import Router
@@ -204,14 +205,15 @@ async def _door(actor: Actor, *, address: str = "192.0.2.1") -> AsyncIterator[ht
     limits = Limits(MemoryCounter(), clients, Settings().rates)
     services = Services(Database("", size=2), CursorSigner(b"secret"), clients, limits)
 
-    async def identify(_headers: object) -> Actor:
+    async def identify(headers: object, *, cookies_too: bool = True) -> Actor:
         return actor
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         yield
 
-    edge: Any = Edge(Router(resources(routes.operations, Gate(services, identify, {"sign_in": PUBLIC}))), lifespan)
+    gate = Gate(services, identify, {"sign_in": PUBLIC}, Csrf(b"secret", origins=frozenset()))
+    edge: Any = Edge(Router(resources(routes.operations, gate)), lifespan)
     transport = httpx2.ASGITransport(app=edge, client=(address, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost/api/v1") as client:
         yield client

@@ -103,7 +103,7 @@ def check_password(password: str, *personal: str, pointer: str = "/password") ->
 def _is_guessable(password: str, personal: tuple[str, ...]) -> bool:
     core = _without_decoration(password)
     plain = _without_decoration(password.translate(_LOOKALIKES))
-    named = {word for text in personal for word in re.findall(r"\w{4,}", text.casefold())}
+    named = {word for text in personal for word in (text.casefold(), *re.findall(r"\w{4,}", text.casefold()))}
     return (
         len(set(password)) < _FEWEST_DIFFERENT
         or not {core, plain}.isdisjoint(_COMMON | named | {""})

@@ -10,6 +10,7 @@ import psycopg
 from tradepost import inventory
 from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords
 from tradepost.accounts import api as accounts_api
+from tradepost.accounts.addresses.api import routes as addresses_routes
 from tradepost.app import health
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
@@ -23,21 +24,11 @@ from tradepost.events.api import routes as events_routes
 from tradepost.http import docs
 from tradepost.http.asgi import ASGIApp
 from tradepost.http.call import Services
-    jar = CookieJar(secure=settings.public_url.startswith("https:"))
-    csrf = Csrf(secret, origins=settings.allowed_origins | {settings.public_url})
-    tokens = AccessTokens(db)
-    identity = Identity(db, stores, tokens, jar)
-    passwords, background = Passwords(), Background()
-    outbox = Outbox(mailer_of(settings.mail_url, sender_of(settings.mail_from)))
-    clients = Clients(settings.trusted_networks)
-    limits = Limits(_counter(settings), clients, settings.rates)
-    services = Services(
-        db,
-        CursorSigner(secret),
-        *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
-        *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
-    )
-    gate = Gate(services, identity, RIGHTS, csrf, require_key=settings.require_idempotency_key)
+from tradepost.http.clients import Clients
+from tradepost.http.cookies import CookieJar
+from tradepost.http.cors import Cors
+from tradepost.http.counting import MemoryCounter
+from tradepost.http.csrf import Csrf
 from tradepost.http.edge import Edge
 from tradepost.http.limits import Counter, Limits
 from tradepost.http.logs import AccessLog
@@ -51,7 +42,11 @@ from tradepost.orders.api import routes as orders_routes
 from tradepost.orders.customers import routes as customers_routes
 from tradepost.stores import Stores
 
-AREAS = [catalog_routes, inventory_routes, orders_routes, customers_routes, *accounts_api.AREAS, events_routes]
+AREAS = [
+    *(catalog_routes, inventory_routes, orders_routes, customers_routes),
+    *accounts_api.AREAS,
+    *(addresses_routes, events_routes),
+]
 _SECRET_WAIT = 60.0
 
 

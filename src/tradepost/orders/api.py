@@ -14,6 +14,7 @@ from tradepost.http.paging import choose
 from tradepost.http.routes import replayed
 from tradepost.idempotency import IdempotencyKeyReused, StoredAnswer
 from tradepost.orders import quoting, store
+from tradepost.orders.addressing import Addresses, addresses_of
 from tradepost.orders.deciding import Again, Placed
 from tradepost.orders.model import (
     CurrencyNotSupported,
@@ -36,7 +37,6 @@ from tradepost.orders.wire import (
     QuoteIn,
     QuoteOut,
     TimelineOut,
-    address_of,
     filter_of,
     items_of,
     order_out,
@@ -117,11 +117,13 @@ async def place_order(call: Call, body: OrderIn) -> Answer:
     """Place an order for several products.
 
     The server prices it and promises its stock, all or nothing, and answers when it is on disk. A guest gives an
-    e-mail address and gets an `accessToken`; keys with `orders:write` may name a customer. With `expectedTotal`, an
-    order at another total is refused (`price_changed`) with the new quote.
+    e-mail address and gets an `accessToken`; keys with `orders:write` may name a customer. `shippingAddressId` and
+    `billingAddressId` name addresses of the ordering customer, which are copied. With `expectedTotal`, an order at
+    another total is refused (`price_changed`) with the new quote.
     """
     desks = call.service(Desks)
-    request = _request(call, body)
+    customer_id = _buyer(call.actor, body)
+    request = _request(call, body, await addresses_of(call, body, customer_id=customer_id), customer_id=customer_id)
     match await desks.place(request):
         case Placed(_, StoredAnswer(status, headers, kept)):
             pass
@@ -190,39 +192,37 @@ def _window(call: Call, query: OrdersQuery):  # noqa: ANN202 - see http.window
     return msgspec.structs.replace(found, after=[*by, UUID(str(key))])
 
 
-def _request(call: Call, body: OrderIn) -> PlaceOrder:
-    actor = call.actor
-    customer_id = _customer_of(actor, body.customer_id)
+def _buyer(actor: Actor, body: OrderIn) -> UUID | None:
+    """The customer who orders: a person himself, and whom staff names. A guest is none, and gives an address."""
     if actor.kind is ActorKind.GUEST and body.email is None:
         raise invalid("/email", "required", "is needed to order as a guest")
-    shipping, billing = address_of(body.shipping_address), address_of(body.billing_address)
-    return PlaceOrder(
-        actor=actor,
-        items=items_of(body.items),
-        email=body.email,
-        customer_id=customer_id,
-        currency=body.currency,
-        shipping_address=shipping,
-        billing_address=billing,
-        notes=body.notes,
-        expected_total=body.expected_total,
-        claim=call.claim,
-        words=buyer_words(body.email, shipping or billing),
-        keep=_keep,
-    )
-
-
-def _customer_of(actor: Actor, named: UUID | None) -> UUID | None:
-    """Who buys: a customer for himself, staff for whom they name."""
     if actor.may(WRITE_ALL):
-        return named
+        return body.customer_id
     himself = actor.id if actor.session_id else None
-    if named is None or named == himself:
+    if body.customer_id in (None, himself):
         return himself
     if himself is None:
         msg = "Only staff may order for a customer"
         raise Forbidden(msg)
     raise ReferenceNotFound(errors=[FieldError("/customerId", "reference_not_found", "is no customer")])
+
+
+def _request(call: Call, body: OrderIn, to: Addresses, *, customer_id: UUID | None) -> PlaceOrder:
+    return PlaceOrder(
+        actor=call.actor,
+        items=items_of(body.items),
+        email=body.email,
+        customer_id=customer_id,
+        currency=body.currency,
+        shipping_address=to.shipping,
+        billing_address=to.billing,
+        notes=body.notes,
+        expected_total=body.expected_total,
+        claim=call.claim,
+        refusal=to.refusal,
+        words=buyer_words(body.email, to.shipping or to.billing),
+        keep=_keep,
+    )
 
 
 def _keep(order: Order) -> tuple[int, list[tuple[str, str]], bytes]:

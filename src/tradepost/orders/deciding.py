@@ -98,6 +98,8 @@ class _Deciding:
         if request.claim and (kept := facts.kept.get(request.claim.key_hash)):
             return Again(request.claim.check(kept))
         customer = _customer(request, facts)
+        if request.refusal:
+            raise request.refusal
         check_currency(facts.store, request.currency)
         picked = facts.shelf.pick(request.items)
         quote = price_items(facts.store, request.items, picked)

@@ -10,7 +10,7 @@ import msgspec
 
 from tradepost.core import clock, ids
 from tradepost.core.actors import Actor
-from tradepost.core.errors import Conflict, Invalid
+from tradepost.core.errors import Conflict, Invalid, ShopError
 from tradepost.core.texts import words, words_of
 from tradepost.idempotency import Claim
 from tradepost.inventory import InsufficientStock
@@ -123,6 +123,8 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     notes: str | None = None
     expected_total: Decimal | None = None
     claim: Claim | None = None
+    refusal: ShopError | None = None
+    """What was found wrong before the turn; a kept answer goes before it."""
     words: frozenset[str] = frozenset()
     keep: "Callable[[Order], tuple[int, list[tuple[str, str]], bytes]] | None" = None
 

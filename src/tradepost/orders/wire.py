@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from tradepost.accounts.addresses import rules
 from tradepost.accounts.api.wire import Email
 from tradepost.core import clock, money
 from tradepost.core.errors import FieldError, invalid
@@ -63,11 +64,15 @@ class QuoteIn(In):
 
 
 class OrderIn(In):
+    """An address is given, or named by the id of one that the ordering customer has."""
+
     items: list[ItemIn]
     email: Email | None = None
     customer_id: UUID | None = None
     shipping_address: AddressIn | None = None
     billing_address: AddressIn | None = None
+    shipping_address_id: UUID | None = None
+    billing_address_id: UUID | None = None
     currency: Currency | None = None
     notes: Annotated[str, Meta(max_length=2000)] | None = None
     expected_total: Amount | None = None
@@ -222,9 +227,15 @@ def _item(at: int, item: ItemIn) -> Item:
     return Item(key, ref, item.quantity)
 
 
-def address_of(given: AddressIn | None) -> Address | None:
+def address_of(given: AddressIn | None, pointer: str) -> Address | None:
+    """The address with its telephone number in E.164. ValidationFailed for a country or a number that there cannot be.
+
+    Only what is remembered from one order to the next is looked at: the rules of its country for states and postal
+    codes are for addresses that a customer keeps.
+    """
     if given is None:
         return None
+    rules.check_country(given.country, pointer=f"{pointer}/country")
     return Address(
         given.first_name,
         given.last_name,
@@ -235,7 +246,7 @@ def address_of(given: AddressIn | None) -> Address | None:
         given.line2,
         given.state,
         given.postal_code,
-        given.phone,
+        rules.phone(given.phone, given.country, pointer=f"{pointer}/phone"),
     )
 
 
