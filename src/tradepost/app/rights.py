@@ -4,7 +4,7 @@ PERSON is whoever has signed in, customer or staff. PUBLIC and PERSON operations
 into their query: what is not yours is not found.
 """
 
-from tradepost.http.routes import PERSON, PUBLIC
+from tradepost.http.routes import PERSON, PUBLIC, or_person
 
 RIGHTS = {
     "list_products": PUBLIC,
@@ -19,7 +19,7 @@ RIGHTS = {
     "low_stock_products": "stock:read",
     "quote_order": PUBLIC,
     "place_order": PUBLIC,
-    "list_orders": PUBLIC,
+    "list_orders": or_person("orders:read"),
     "read_order": PUBLIC,
     "order_timeline": PUBLIC,
     "explain_order": PUBLIC,

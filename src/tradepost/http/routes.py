@@ -24,6 +24,7 @@ from tradepost.http.resources import Resource, Responder
 BASE = "/api/v1"
 PUBLIC = "public"
 PERSON = "person"
+_OR_PERSON = " or person"
 _MAX_KEY = 255
 _DEFAULTS: dict[str, Any] = {
     "status": 200,
@@ -196,11 +197,19 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     return await operation.run(operation, call, arguments)
 
 
-def _check_permission(permission: str, actor: Actor) -> None:
+def or_person(permission: str) -> str:
+    """For operations that show all to those with the permission, and to people what is their own."""
+    return permission + _OR_PERSON
+
+
+def _check_permission(right: str, actor: Actor) -> None:
+    """Unauthenticated for nobody, Forbidden for somebody who may not."""
+    permission = right.removesuffix(_OR_PERSON)
+    if actor.session_id is not None and (permission == PERSON or permission != right):
+        return
     if permission == PERSON:
-        if actor.session_id is None:
-            raise Unauthenticated
-    elif permission != PUBLIC and not actor.may(permission):
+        raise Unauthenticated
+    if permission != PUBLIC and not actor.may(permission):
         raise Forbidden(f"This needs the permission {permission}") if actor.id else Unauthenticated
 
 
