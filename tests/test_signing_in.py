@@ -308,7 +308,7 @@ async def test_a_token_has_no_say_in_how_it_is_read(shop: Shop, ada: Person) -> 
         return jwt.encode(said, key, "HS256", headers=good | (header or {}))
 
     bad = [
-        jwt.encode(claims, secret, "HS512", headers=good | {"alg": "HS512"}),
+        _forged(token, **good | {"alg": "HS512"}),
         _forged(token, **good | {"alg": "none"}),
         _forged(token, **good | {"alg": "hs256"}),
         _forged(token, typ="at+jwt", kid=good["kid"]),

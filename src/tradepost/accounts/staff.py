@@ -22,7 +22,7 @@ from tradepost.accounts.model import (
 from tradepost.accounts.passwords import hash_now
 from tradepost.accounts.store import people, proofs, roles, sessions
 from tradepost.core.actors import Actor
-from tradepost.core.errors import FieldError, ReferenceNotFound, Stale
+from tradepost.core.errors import FieldError, ReferenceNotFound, Stale, invalid
 from tradepost.core.ids import uuid7
 from tradepost.db import Database, Reader, Tx
 from tradepost.events import publish
@@ -105,6 +105,8 @@ async def _check_other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> None:
 async def _permissions(db: Reader, store_id: UUID, role: Role, staff_role_id: UUID | None) -> frozenset[str]:
     """What somebody of these roles may do. ReferenceNotFound where the staff role is missing or unknown."""
     if role is not Role.STAFF:
+        if staff_role_id is not None:
+            raise invalid("/staffRoleId", "not_allowed", "is for the role STAFF only")
         return permissions_of(role, None)
     found = await roles.find(db, store_id, staff_role_id) if staff_role_id else None
     if found is None:
