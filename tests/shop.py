@@ -100,6 +100,13 @@ async def open_shop(url: str, settings: Settings) -> AsyncIterator[Shop]:
 
 
 @asynccontextmanager
+async def open_again(shop: Shop) -> AsyncIterator[Shop]:
+    """Another process, in all but memory, of the same shop."""
+    async with open_shop(shop.url, Settings(unsafe_database=True)) as other:
+        yield other
+
+
+@asynccontextmanager
 async def _lifespan(app: Any) -> AsyncIterator[None]:
     """Starts and stops an ASGI application as a server does."""
     to_app: asyncio.Queue[dict[str, str]] = asyncio.Queue()

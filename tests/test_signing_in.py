@@ -13,7 +13,8 @@ import jwt
 import pytest
 
 from tests.people import ADA, PASSWORD, Person, links, registered
-from tests.shop import ADDRESS, Shop, open_shop, same_problem
+from tests.shop import ADDRESS, Shop, open_again, open_shop, same_problem
+from tradepost.app import operating
 from tradepost.app.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -347,3 +348,22 @@ async def test_guessing_is_slowed_down_and_the_owner_is_not_locked_out(shop: Sho
     assert (await ada.ask("GET", "/auth/me")).status_code == 200
     await shop.change("update sign_in_attempt set started_at = started_at - interval '901 seconds'")
     assert (await ada.sign_in()).status_code == 200
+
+
+async def test_a_new_signing_key_signs_nobody_out(shop: Shop, ada: Person) -> None:
+    """Tokens of the key before are good until they run out; then the key is not believed any more."""
+    old = {"Authorization": f"Bearer {ada.client.cookies['tradepost_access']}"}
+    await operating.rotate_signing_key(shop.url)
+    async with open_again(shop) as other:
+        assert (await other.guest("GET", "/auth/me", headers=old)).status_code == 200
+        newest = await shop.rows("select id from signing_key where retired_at is null")
+        fresh = Person(other)
+        await fresh.sign_in()
+        header = jwt.get_unverified_header(fresh.client.cookies["tradepost_access"])
+        assert [(header["kid"],)] == newest
+    # The first process has not heard of the new key: it looks it up when it sees it.
+    new = {"Authorization": f"Bearer {fresh.client.cookies['tradepost_access']}"}
+    assert (await shop.guest("GET", "/auth/me", headers=new)).status_code == 200
+    await shop.change("update signing_key set retired_at = retired_at - interval '21 minutes' where retired_at < now()")
+    async with open_again(shop) as third:
+        assert same_problem(await third.guest("GET", "/auth/me", headers=old), 401, "invalid_token")

@@ -13,9 +13,11 @@ from tradepost.accounts.model import (
 )
 from tradepost.accounts.passwords import Passwords
 from tradepost.accounts.registering import create_customer, ensure_customer
+from tradepost.accounts.sessions import forget_old
 from tradepost.accounts.staff import ensure_staff
 from tradepost.accounts.store.people import FIND_ACCOUNTS, AccountFilter, account_of, find_accounts, insert_customers
 from tradepost.accounts.store.people import page as page_of_accounts
+from tradepost.accounts.store.signing import rotate as rotate_signing_key
 from tradepost.accounts.tokens import AccessTokens
 
 __all__ = [
@@ -37,9 +39,11 @@ __all__ = [
     "ensure_key",
     "ensure_staff",
     "find_accounts",
+    "forget_old",
     "hash_secret",
     "insert_customers",
     "key_of",
     "page_of_accounts",
     "revoke_key",
+    "rotate_signing_key",
 ]

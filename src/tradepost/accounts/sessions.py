@@ -6,6 +6,7 @@ import msgspec
 
 from tradepost.accounts.events import SessionEnded, SessionReused
 from tradepost.accounts.model import Device, InvalidCredentials, SessionRevoked, hash_secret, new_secret
+from tradepost.accounts.store import attempts
 from tradepost.accounts.store import sessions as store
 from tradepost.core.actors import Actor, system
 from tradepost.core.errors import Conflict, NotFound, Unauthenticated
@@ -82,3 +83,9 @@ async def end(tx: Tx, session_id: UUID, *, actor: Actor, because: str) -> None:
     if not await store.end(tx, actor.store_id, session_id, because=because, account_id=actor.id):
         raise NotFound
     await publish(tx, SessionEnded(because), actor=actor, subject_id=session_id)
+
+
+async def forget_old(tx: Tx) -> None:
+    """What nobody will ask for again: refresh tokens of sessions long over, and failed attempts that count no more."""
+    await store.forget_refresh_tokens(tx)
+    await attempts.delete_old(tx)

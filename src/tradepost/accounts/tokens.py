@@ -21,7 +21,6 @@ _TYPE = "at+jwt"
 _ISSUER = "tradepost"
 _MOST = 2000
 _FRESH_SECONDS = 30.0
-_NEWS_SECONDS = 1.0
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -81,7 +80,7 @@ class AccessTokens:
             or not isinstance(id_, str)
         ):
             raise InvalidToken
-        if id_ not in self._keys and time.monotonic() - self._read_at > _NEWS_SECONDS:
+        if id_ not in self._keys:  # another process may have a newer one; whoever asks meanwhile shares the look-up
             await self._flights.share("keys", self._load)
         if id_ not in self._keys:
             raise InvalidToken

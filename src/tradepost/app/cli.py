@@ -136,6 +136,15 @@ def create_key(name: str, scopes: tuple[str, ...], store: str | None) -> None:
         click.echo(asyncio.run(operating.create_key(url, name=name, scopes=scopes, store=store)))
 
 
+@keys.command("rotate")
+def rotate_signing_key() -> None:
+    """Sign access tokens with a new key. Nobody is signed out: the old key is believed until its tokens run out."""
+    from tradepost.app import operating
+
+    with _database(_settings()) as url:
+        click.echo(f"signing with {asyncio.run(operating.rotate_signing_key(url))} from now on")
+
+
 @program.command()
 def verify() -> None:
     """Check every invariant; exit status 1, with the offending rows, when one is broken."""

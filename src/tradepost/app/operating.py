@@ -65,7 +65,18 @@ async def tidy(url: str) -> int:
     db = Database(url, size=2)
     await db.open()
     try:
+        await db.write(accounts.forget_old)
         return await db.write(idempotency.delete_older)
+    finally:
+        await db.close()
+
+
+async def rotate_signing_key(url: str) -> str:
+    """Access tokens are signed with a new key from now on; those signed before are good until they run out. Its id."""
+    db = Database(url, size=2)
+    await db.open()
+    try:
+        return await db.write(accounts.rotate_signing_key)
     finally:
         await db.close()
 

@@ -65,7 +65,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     require_idempotency_key: bool = False
     """Refuse writes of money and stock that have no Idempotency-Key."""
     public_url: str = "http://localhost:8000"
-    """Where shoppers reach the shop, without a path: links in mails lead there, whatever host a request names."""
+    """Where shoppers reach the shop, without a path: links in mails lead there, whatever host a request names. Without
+    it, this machine and `port`."""
     mail_url: str | None = None
     """The SMTP server that mails leave through; without one, they are shown on the terminal."""
     mail_from: str = "Tradepost <no-reply@localhost>"
@@ -161,6 +162,8 @@ def load(environment: Mapping[str, str]) -> Settings:
     problems += _senseless(values)
     if problems:
         raise SettingsInvalid("\n".join(problems))
+    if "public_url" not in values and "port" in values:
+        values["public_url"] = f"http://localhost:{values['port']}"
     return msgspec.convert(values, Settings, strict=False)
 
 

@@ -63,6 +63,7 @@ def document(
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "tradepost_access"},
                 "orderToken": {"type": "apiKey", "in": "header", "name": "X-Order-Token"},
             },
         },
@@ -89,7 +90,8 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
 
 
 def _security(permission: str) -> list[Document]:
-    keys: list[Document] = [{"apiKey": []}, {"bearer": []}]
+    """A session's cookie needs `X-CSRF-Token` beside it in all but GET: see docs/accounts.md."""
+    keys: list[Document] = [{"apiKey": []}, {"bearer": []}, {"session": []}]
     return [{}, *keys, {"orderToken": []}] if permission == PUBLIC else keys
 
 
