@@ -112,6 +112,10 @@ async def test_logging_out_ends_the_session_at_once(shop: Shop, ada: Person) -> 
     assert (await ada.ask("POST", "/auth/logout")).status_code == 204
     answer = await shop.guest("GET", "/auth/me", headers={"Authorization": f"Bearer {token}"})
     assert same_problem(answer, 401, "session_revoked")
+    assert ada.client.cookies.get("tradepost_access") is None
+    stale = {"Cookie": f"tradepost_access={token}"}
+    again = await shop.guest("POST", "/auth/logout", headers=stale)
+    assert (again.status_code, len(again.headers.get_list("set-cookie"))) == (204, 2)
 
 
 async def test_a_new_password_ends_the_other_sessions(shop: Shop, ada: Person) -> None:

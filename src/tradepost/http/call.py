@@ -3,7 +3,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from tradepost.core.actors import Actor
-from tradepost.core.errors import NotFound, Stale, invalid
+from tradepost.core.errors import NotFound, Stale, Unauthenticated, invalid
 from tradepost.core.pages import CursorSigner
 from tradepost.db import Database
 from tradepost.http.answers import Answer
@@ -46,6 +46,13 @@ class Call:
     @property
     def db(self) -> Database:
         return self._services.db
+
+    @property
+    def person(self) -> UUID:
+        """The account that has signed in; in operations whose right is PERSON there is one."""
+        if self.actor.session_id is None or self.actor.id is None:
+            raise Unauthenticated
+        return self.actor.id
 
     @property
     def cursors(self) -> CursorSigner:

@@ -10,6 +10,7 @@ import msgspec
 
 from tradepost.core.errors import Forbidden, NotFound, ShopError, Unauthenticated, Unavailable, ValidationFailed
 from tradepost.http.bodies import Amount
+from tradepost.http.csrf import SAFE, CsrfFailed
 from tradepost.http.problems import (
     BodyTooLarge,
     EncodingNotSupported,
@@ -141,6 +142,8 @@ def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
     found += [NotAcceptable, RateLimited, InternalError, Unavailable, *operation.problems]
     if permission != PUBLIC:
         found.append(Forbidden)
+    if operation.method not in SAFE and not operation.signs_in:
+        found.append(CsrfFailed)
     if _PARAMETER.search(operation.path) or not operation.problems:
         found.append(NotFound)
     if operation.body is not None:

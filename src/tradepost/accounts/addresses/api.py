@@ -13,8 +13,7 @@ from tradepost.accounts.addresses.wire import (
     changes_of,
     draft_of,
 )
-from tradepost.core.actors import ActorKind
-from tradepost.core.errors import Forbidden, NotFound, Stale, Unauthenticated
+from tradepost.core.errors import NotFound, Stale
 from tradepost.db import Tx
 from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
@@ -34,10 +33,10 @@ _EXAMPLE = {
 _CHANGE = {"line1": "1 Sussex Place", "isDefault": True}
 
 
-@routes.get("/addresses", query=AddressesQuery, answer=PageOut[CustomerAddressOut], problems=[Forbidden])
+@routes.get("/addresses", query=AddressesQuery, answer=PageOut[CustomerAddressOut])
 async def list_addresses(call: Call, query: AddressesQuery) -> Answer:
     """List one's own addresses, newest first."""
-    return await _list(call, _own(call), query)
+    return await _list(call, call.person, query)
 
 
 @routes.write(
@@ -46,7 +45,7 @@ async def list_addresses(call: Call, query: AddressesQuery) -> Answer:
     body=CustomerAddressIn,
     answer=CustomerAddressOut,
     status=201,
-    problems=[Forbidden, TooManyAddresses],
+    problems=[TooManyAddresses],
     example=_EXAMPLE,
 )
 async def add_address(call: Call, tx: Tx, body: CustomerAddressIn) -> Answer:
@@ -54,13 +53,13 @@ async def add_address(call: Call, tx: Tx, body: CustomerAddressIn) -> Answer:
 
     Checked by the rules of its country: states become codes, postal codes upper case, telephone numbers E.164.
     """
-    return await _add(call, tx, _own(call), body)
+    return await _add(call, tx, call.person, body)
 
 
-@routes.get("/addresses/{address_id}", answer=CustomerAddressOut, problems=[Forbidden, NotFound])
+@routes.get("/addresses/{address_id}", answer=CustomerAddressOut, problems=[NotFound])
 async def read_address(call: Call) -> Answer:
     """Read one of one's own addresses."""
-    return await _read(call, _own(call))
+    return await _read(call, call.person)
 
 
 @routes.write(
@@ -68,18 +67,18 @@ async def read_address(call: Call) -> Answer:
     "/addresses/{address_id}",
     body=CustomerAddressPatch,
     answer=CustomerAddressOut,
-    problems=[Forbidden, NotFound, Stale],
+    problems=[NotFound, Stale],
     example=_CHANGE,
 )
 async def change_address(call: Call, tx: Tx, body: CustomerAddressPatch) -> Answer:
     """Change some fields of one of one's own addresses. Making it the default unmakes the other one of its type."""
-    return await _change(call, tx, _own(call), body)
+    return await _change(call, tx, call.person, body)
 
 
-@routes.write("DELETE", "/addresses/{address_id}", status=204, problems=[Forbidden, NotFound, Stale])
+@routes.write("DELETE", "/addresses/{address_id}", status=204, problems=[NotFound, Stale])
 async def remove_address(call: Call, tx: Tx) -> Answer:
     """Delete one of one's own addresses. Orders keep the copy that they were placed with."""
-    return await _remove(call, tx, _own(call))
+    return await _remove(call, tx, call.person)
 
 
 @routes.get(
@@ -130,16 +129,6 @@ async def change_customer_address(call: Call, tx: Tx, body: CustomerAddressPatch
 async def remove_customer_address(call: Call, tx: Tx) -> Answer:
     """Delete one of a customer's addresses."""
     return await _remove(call, tx, call.id("customer_id"))
-
-
-def _own(call: Call) -> UUID:
-    """Whose addresses `/addresses` are. Only customers have some: Unauthenticated for guests, else Forbidden."""
-    actor = call.actor
-    if actor.kind is ActorKind.CUSTOMER and actor.id:
-        return actor.id
-    if actor.kind is ActorKind.GUEST:
-        raise Unauthenticated
-    raise Forbidden("Only customers have addresses: staff and keys use /customers/{customerId}/addresses")
 
 
 async def _list(call: Call, customer_id: UUID, query: AddressesQuery) -> Answer:

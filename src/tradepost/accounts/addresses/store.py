@@ -69,7 +69,6 @@ async def lock(tx: Tx, store_id: UUID, customer_id: UUID) -> Book:
         from account
         where store_id = %(store_id)s
           and id = %(customer_id)s
-          and role = 'CLIENT'
         for no key update
         """,
         {"store_id": store_id, "customer_id": customer_id},
@@ -142,7 +141,7 @@ async def delete(tx: Tx, store_id: UUID, address_id: UUID) -> None:
 
 async def _check_customer(db: Reader, store_id: UUID, customer_id: UUID) -> None:
     found = await db.row(
-        "select id from account where store_id = %(store_id)s and id = %(id)s and role = 'CLIENT'",
+        "select id from account where store_id = %(store_id)s and id = %(id)s",
         {"store_id": store_id, "id": customer_id},
     )
     if found is None:

@@ -1,5 +1,7 @@
 """Becoming a customer, signing in and out, and what links in mails lead to."""
 
+from contextlib import suppress
+
 import msgspec
 
 from tradepost.accounts import recovering, registering, sessions, signing_in
@@ -29,8 +31,7 @@ from tradepost.accounts.store import people
 from tradepost.accounts.tokens import SECONDS as ACCESS_SECONDS
 from tradepost.accounts.tokens import AccessTokens
 from tradepost.core.background import Background
-from tradepost.core.errors import Unauthenticated
-from tradepost.db import Tx
+from tradepost.core.errors import NotFound, Unauthenticated
 from tradepost.http import Answer, Call, Routes, cookies
 from tradepost.http.cookies import CookieJar
 from tradepost.http.csrf import Csrf, CsrfFailed
@@ -139,13 +140,20 @@ async def refresh(call: Call, body: RefreshIn) -> Answer:
             return await _signed_in(call, opened, in_body=body.refresh_token is not None)
 
 
-@routes.write("POST", "/auth/logout", status=204, keyed=False, problems=[Unauthenticated])
-async def logout(call: Call, tx: Tx) -> Answer:
-    """End this session, and take its cookies away."""
-    if call.actor.session_id is None:
-        raise Unauthenticated
-    await sessions.end(tx, call.actor.session_id, actor=call.actor, because="logout")
-    call.service(Identity).forget()
+@routes.act("POST", "/auth/logout", status=204, keyed=False, signs_in=True, problems=[CsrfFailed])
+async def logout(call: Call) -> Answer:
+    """End this session, and take its cookies away; the cookies also where the session has ended already."""
+    try:
+        actor = await call.service(Identity)(call.headers)
+    except Unauthenticated:
+        return Answer(204, headers=no_cookies(call))
+    if actor.session_id is not None:
+        if actor.by_cookie:
+            call.service(Csrf).check(call.headers, actor.session_id)
+        session_id = actor.session_id
+        with suppress(NotFound):  # somebody has just ended it
+            await call.db.write(lambda tx: sessions.end(tx, session_id, actor=actor, because="logout"))
+        call.service(Identity).forget()
     return Answer(204, headers=no_cookies(call))
 
 

@@ -1,7 +1,5 @@
 """One's own account: profile, password, address, sessions."""
 
-from uuid import UUID
-
 import msgspec
 from msgspec import UNSET
 
@@ -41,7 +39,7 @@ routes = Routes("My account", "What a person who is signed in sees and does with
 @routes.get("/auth/me", answer=MeOut, problems=[Unauthenticated])
 async def me(call: Call) -> Answer:
     """Who is signed in, and what he may do."""
-    account_id, session_id = myself(call), call.actor.session_id
+    account_id, session_id = call.person, call.actor.session_id
     async with call.db.read() as db:
         account = await people.get(db, call.actor.store_id, account_id)
     csrf = call.service(Csrf).token_of(session_id) if session_id else None
@@ -59,7 +57,7 @@ async def me(call: Call) -> Answer:
 )
 async def change_me(call: Call, tx: Tx, body: ProfilePatch) -> Answer:
     """Change one's own profile."""
-    before = await people.lock(tx, call.actor.store_id, myself(call))
+    before = await people.lock(tx, call.actor.store_id, call.person)
     check_version(before.version, call.expected_version())
     given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
     after = msgspec.structs.replace(before, **given)
@@ -84,7 +82,7 @@ async def change_me(call: Call, tx: Tx, body: ProfilePatch) -> Answer:
 )
 async def change_password(call: Call, body: PasswordIn) -> Answer:
     """Change one's own password. All other sessions end."""
-    account_id = myself(call)
+    account_id = call.person
     passwords = call.service(Passwords)
     await recovering.check_password_of(call.db, passwords, call.actor, body.current_password)
     async with call.db.read() as db:
@@ -108,7 +106,7 @@ async def change_password(call: Call, body: PasswordIn) -> Answer:
 )
 async def change_email(call: Call, body: EmailIn) -> Answer:
     """Ask for another e-mail address. A link goes there; until it is used, the old one stays."""
-    account_id = myself(call)
+    account_id = call.person
     check_mailable(body.email)
     await recovering.check_password_of(call.db, call.service(Passwords), call.actor, body.password)
     work = recovering.send_change(call.db, call.service(AccountMails), store_of(call), account_id, body.email)
@@ -127,7 +125,6 @@ async def change_email(call: Call, body: EmailIn) -> Answer:
 )
 async def confirm_email(call: Call, body: TokenIn) -> Answer:
     """Make the new address the account's, by the secret of the link, where one is signed in to it."""
-    myself(call)
     account, old = await call.db.write(lambda tx: recovering.confirm_email(tx, body.token, actor=call.actor))
     call.service(AccountMails).changed(old, shop=store_of(call).name)
     return call.json(account_out(account), headers=[etag(account.version)])
@@ -137,7 +134,7 @@ async def confirm_email(call: Call, body: TokenIn) -> Answer:
 async def list_sessions(call: Call) -> Answer:
     """Where one is signed in."""
     async with call.db.read() as db:
-        found = await session_store.live_of(db, call.actor.store_id, myself(call))
+        found = await session_store.live_of(db, call.actor.store_id, call.person)
     current = call.actor.session_id
     return call.json(SessionsOut([session_out(session, current=current) for session in found]))
 
@@ -145,13 +142,6 @@ async def list_sessions(call: Call) -> Answer:
 @routes.write("DELETE", "/auth/sessions/{session_id}", status=204, problems=[Unauthenticated, NotFound])
 async def end_session(call: Call, tx: Tx) -> Answer:
     """End one of one's own sessions."""
-    myself(call)
     await sessions.end(tx, call.id("session_id"), actor=call.actor, because="ended")
     call.service(Identity).forget()
     return Answer(204)
-
-
-def myself(call: Call) -> UUID:
-    """The account that is signed in: these operations are for a PERSON."""
-    assert call.actor.id is not None  # noqa: S101 - for the type checker
-    return call.actor.id

@@ -1,0 +1,211 @@
+"""Every operation by everybody who may come: the answer is the one that the table of rights gives.
+
+An operation that is new is in here by itself; where its path has a parameter that is not in `ids`, the test fails.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import msgspec
+import psycopg
+import pytest
+
+from tests.people import PASSWORD, registered
+from tests.shop import ADDRESS, Shop, statements
+from tradepost.app import operating
+from tradepost.app.rights import RIGHTS
+from tradepost.app.wiring import operations
+from tradepost.core.ids import uuid7
+from tradepost.http.routes import PERSON, PUBLIC, Operation
+
+pytestmark = pytest.mark.anyio
+
+_REFUSALS = {"unauthenticated", "forbidden", "session_revoked"}
+_ROLES = {
+    "orders": ["orders:read"],
+    "shop": ["products:write", "stock:adjust", "stock:read"],
+    "little": ["nothing:else"],
+}
+
+
+Asking = Callable[[dict[str, str]], Awaitable[httpx2.Response]]
+
+
+class Caller(msgspec.Struct):
+    """Somebody who may come: how he asks, what he may do, and what he is told where he may not."""
+
+    name: str
+    headers: dict[str, str]
+    permissions: set[str]
+    is_person: bool
+    refusal: str
+
+    def may(self, right: str) -> bool:
+        if right == PUBLIC:
+            return self.refusal != "session_revoked"
+        wanted = right.removesuffix(" or person")
+        as_person = self.is_person and (right == PERSON or wanted != right)
+        return as_person or wanted in self.permissions or ("*" in self.permissions and right != PERSON)
+
+    def refused(self, right: str) -> set[str]:
+        """A key is somebody, and yet no person."""
+        return {self.refusal, "unauthenticated"} if right == PERSON else {self.refusal}
+
+
+async def _token(shop: Shop, email: str) -> dict[str, str]:
+    login = {"email": email, "password": PASSWORD, "tokens": "body"}
+    answer = await shop.guest("POST", "/auth/login", json=login)
+    return {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+
+
+async def _member(shop: Shop, name: str, permissions: list[str]) -> Caller:
+    """Somebody who works here; his password is set as a link would do."""
+    role = {"name": name, "permissions": permissions}
+    role_id = (await shop.staff("POST", "/staff-roles", json=role)).json()["id"]
+    user = {"email": f"{name}@example.com", "firstName": name, "lastName": "Works", "staffRoleId": role_id}
+    await shop.staff("POST", "/users", json=user)
+    await shop.change(
+        "update account set password_hash = (select password_hash from account where email = 'ada@example.com')"
+        " where role = 'STAFF'"
+    )
+    return Caller(f"staff: {name}", await _token(shop, user["email"]), set(permissions), True, "forbidden")
+
+
+async def _other_store(shop: Shop) -> str:
+    """The key of another store in the same installation, good for everything there."""
+    with psycopg.connect(shop.url, autocommit=True) as connection:
+        connection.execute(
+            """
+            insert into store (id, slug, name, hosts, currency, locale, time_zone, tax_name, tax_rate_ppm, tax_included,
+                               order_prefix)
+            select %s, 'other', 'Other', '{}', currency, locale, time_zone, tax_name, tax_rate_ppm, tax_included, 'O-'
+            from store
+            """,
+            [uuid7()],
+        )
+    return await operating.create_key(shop.url, name="other", scopes=["*"], store="other")
+
+
+async def _callers(shop: Shop, order_token: str) -> list[Caller]:
+    bare = await operating.create_key(shop.url, name="bare", scopes=["nothing:here"], store=None)
+    gone = await _token(shop, "ada@example.com")
+    await shop.guest("POST", "/auth/logout", headers=gone)
+    return [
+        Caller("nobody", {}, set(), False, "unauthenticated"),
+        Caller("a guest with his order", {"X-Order-Token": order_token}, set(), False, "unauthenticated"),
+        Caller("Ada", await _token(shop, "ada@example.com"), set(), True, "forbidden"),
+        Caller("Grace", await _token(shop, "grace@example.com"), set(), True, "forbidden"),
+        Caller("a key without a scope", {"X-API-Key": bare}, {"nothing:here"}, False, "forbidden"),
+        Caller("an ended session", gone, set(), False, "session_revoked"),
+        *[await _member(shop, name, permissions) for name, permissions in _ROLES.items()],
+    ]
+
+
+class Scene(msgspec.Struct):
+    """A shop in which everything that has an id is there once, and belongs to Ada where it belongs to a person."""
+
+    callers: list[Caller]
+    other: dict[str, str]
+    ids: dict[str, str]
+
+
+@pytest.fixture
+async def scene(shop: Shop) -> Scene:
+    ada, _ = await registered(shop), await registered(shop, email="grace@example.com")
+    mug = await shop.product()
+    items = {"items": [{"productId": mug["id"], "quantity": 1}]}
+    order = (await ada.ask("POST", "/orders", json=items)).json()
+    guest = (await shop.order((mug, 1))).json()
+    address = (await ada.ask("POST", "/addresses", json=ADDRESS | {"type": "SHIPPING"})).json()
+    callers = await _callers(shop, guest["accessToken"])
+    me = (await ada.ask("GET", "/auth/me")).json()["account"]["id"]
+    ids = {
+        "order_id": order["id"],
+        "ref": mug["id"],
+        "variant_id": mug["variants"][0]["id"],
+        "customer_id": me,
+        "user_id": me,
+        "address_id": address["id"],
+        "session_id": (await ada.ask("GET", "/auth/sessions")).json()["items"][-1]["id"],
+        "role_id": (await shop.staff("GET", "/staff-roles")).json()["items"][0]["id"],
+        "key_id": (await shop.staff("GET", "/api-keys")).json()["items"][0]["id"],
+    }
+    return Scene(callers, {"X-API-Key": await _other_store(shop)}, ids)
+
+
+def _asking(
+    shop: Shop, operation: Operation, ids: dict[str, str]
+) -> Callable[[dict[str, str]], Awaitable[httpx2.Response]]:
+    """How an operation is called with the example of its documentation."""
+    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+    path = operation.path.format(**{name: ids[name] for name in names}).removeprefix("/api/v1")
+    body: Any = {"json": operation.example} if operation.body is not None else {}
+
+    async def ask(headers: dict[str, str]) -> httpx2.Response:
+        return await shop.guest(operation.method, path, headers=headers, **body)
+
+    return ask
+
+
+def _code(answer: httpx2.Response) -> str:
+    return answer.json().get("code", "") if answer.status_code >= 400 else ""
+
+
+def _in_order() -> list[Operation]:
+    """Logging out is last: it ends what the others need."""
+    return sorted(operations(), key=lambda operation: operation.name == "logout")
+
+
+async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
+    """How much there is of everything that a request can write."""
+    return await shop.rows(
+        """
+        select (select count(*) from event), (select count(*) from sales_order), (select count(*) from stock_movement),
+               (select count(*) from account), (select count(*) from session), (select count(*) from address),
+               (select count(*) from api_key where revoked_at is null), (select count(*) from staff_role),
+               (select count(*) from product), (select count(*) from idempotency_answer), (select count(*) from proof)
+        """
+    )
+
+
+async def test_the_answer_is_the_one_of_the_table_of_rights(shop: Shop, scene: Scene) -> None:
+    absent = dict.fromkeys(scene.ids, str(uuid4()))
+    wrong: list[str] = []
+    before = await _rows(shop)
+    for operation in _in_order():
+        right, ask = RIGHTS[operation.name], _asking(shop, operation, absent)
+        for caller in scene.callers:
+            if not caller.may(right):
+                code = _code(await ask(caller.headers))
+                wrong += [] if code in caller.refused(right) else [f"{operation.name}, {caller.name}: {code}"]
+    assert not wrong
+    assert await _rows(shop) == before
+    for operation in _in_order():
+        right, ask = RIGHTS[operation.name], _asking(shop, operation, absent)
+        for caller in scene.callers:
+            if caller.may(right) and (code := _code(await ask(caller.headers))) in _REFUSALS:
+                wrong.append(f"{operation.name}, {caller.name}: {code}")
+    assert not wrong
+
+
+async def test_what_is_somebody_elses_is_absent(shop: Shop, scene: Scene) -> None:
+    """C12: by customer, by guest and by store; the answer is the one for an id that does not exist."""
+    wrong: list[str] = []
+    absent = dict.fromkeys(scene.ids, str(uuid4()))
+    strangers = [caller for caller in scene.callers if caller.name in ("Grace", "nobody", "a guest with his order")]
+    before, asked = await _rows(shop), statements()
+    for operation in operations():
+        if "{" not in operation.path or {"{ref}", "{variant_id}"} & set(operation.path.split("/")):
+            continue
+        right = RIGHTS[operation.name]
+        callers = [caller for caller in strangers if caller.may(right)]
+        headers = [caller.headers for caller in callers] + ([scene.other] if right != PERSON else [])
+        for header in headers:
+            theirs, none = [await _asking(shop, operation, ids)(header) for ids in (scene.ids, absent)]
+            if (theirs.status_code, _code(theirs)) != (none.status_code, _code(none)) or theirs.status_code < 400:
+                wrong.append(f"{operation.name}: {theirs.status_code} {_code(theirs)}, not {_code(none)}")
+    assert not wrong
+    assert await _rows(shop) == before
+    assert statements() > asked
