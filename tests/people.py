@@ -9,6 +9,7 @@ import pytest
 
 from tests.shop import Shop
 
+_PATIENCE = 60
 PASSWORD = "correct horse battery staple"
 ADA = {"email": "ada@example.com", "password": PASSWORD, "firstName": "Ada", "lastName": "Lovelace"}
 ORIGIN = {"Origin": "http://localhost:8000"}
@@ -44,7 +45,8 @@ async def registered(shop: Shop, **fields: Any) -> Person:
 async def links(capfd: pytest.CaptureFixture[str], count: int = 1) -> list[str]:
     """The secrets of the links in the next mails, which the console shows."""
     shown = ""
-    while len(found := re.findall(r"#token=(\S+)", shown)) < count:
-        await asyncio.sleep(0.02)
-        shown += capfd.readouterr().err
+    async with asyncio.timeout(_PATIENCE):
+        while len(found := re.findall(r"#token=(\S+)", shown)) < count:
+            await asyncio.sleep(0.02)
+            shown += capfd.readouterr().err
     return found

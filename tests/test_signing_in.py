@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def ada(shop: Shop) -> Person:
+async def ada(shop: Shop, capfd: pytest.CaptureFixture[str]) -> Person:
     return await registered(shop)
 
 
