@@ -141,3 +141,13 @@ async def test_a_full_desk_refuses_at_once(db: Database) -> None:
     desk = Desk(db, Ledger(), max_waiting=3)
     answers = await asyncio.gather(*(desk.submit(number) for number in range(50, 60)), return_exceptions=True)
     assert sum(isinstance(answer, DeskBusy) for answer in answers) == 7
+
+
+async def test_a_value_that_cannot_be_sent_spoils_no_connection(db: Database) -> None:
+    """Statements in line before it would answer whoever has the connection next."""
+    for _ in range(20):
+        async with db.desk_transaction() as tx:
+            with pytest.raises(psycopg.ProgrammingError):
+                await tx.together(("select 1", {}), ("select %(what)s::text", {"what": object()}))
+        async with db.desk_transaction() as tx:
+            assert await tx.together(("select 2", {})) == [[(2,)]]

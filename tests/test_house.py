@@ -14,6 +14,7 @@ from tradepost.app.rights import RIGHTS
 from tradepost.app.wiring import api_document, operations
 from tradepost.db import migrations
 from tradepost.db.embedded import program
+from tradepost.http.openapi import problems_of
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src" / "tradepost").rglob("*.py"))
@@ -54,6 +55,12 @@ def test_the_committed_api_document_is_the_one_of_the_program() -> None:
 
 def test_every_operation_has_a_right_and_every_right_an_operation() -> None:
     assert {operation.name for operation in operations()} == RIGHTS.keys()
+
+
+def test_every_refusal_of_an_operation_is_explained() -> None:
+    explained = (ROOT / "docs" / "errors.md").read_text()
+    codes = {problem.code for one in operations() for problem in problems_of(one, RIGHTS[one.name])}
+    assert not [code for code in sorted(codes) if f"`{code}`" not in explained]
 
 
 def test_every_operation_is_documented() -> None:

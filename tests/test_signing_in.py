@@ -354,6 +354,16 @@ async def test_guessing_is_slowed_down_and_the_owner_is_not_locked_out(shop: Sho
     assert (await ada.sign_in()).status_code == 200
 
 
+async def test_a_cookie_may_come_in_pieces_and_not_twice(shop: Shop, ada: Person) -> None:
+    """HTTP/2 cuts it (RFC 9113, 8.2.3); a neighbouring host may toss one of its own in (C22)."""
+    name, token = "tradepost_access", ada.client.cookies["tradepost_access"]
+    pieces = [("cookie", "theme=dark"), ("cookie", f"{name}={token}"), ("cookie", "language=en")]
+    client = shop.browser()
+    assert (await client.get("/api/v1/auth/me", headers=pieces)).status_code == 200
+    tossed = [*pieces, ("cookie", f"{name}=evil")]
+    assert same_problem(await client.get("/api/v1/auth/me", headers=tossed), 401, "unauthenticated")
+
+
 async def test_a_new_signing_key_signs_nobody_out(shop: Shop, ada: Person) -> None:
     """Tokens of the key before are good until they run out; then the key is not believed any more."""
     old = {"Authorization": f"Bearer {ada.client.cookies['tradepost_access']}"}

@@ -72,7 +72,7 @@ class CustomerDraft(msgspec.Struct, frozen=True):
     phone: str | None = None
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True, rename="camel"):
     """A person: a customer (CLIENT) or somebody who works here."""
 
     id: UUID

@@ -2,17 +2,10 @@
 
 from uuid import UUID
 
+from tradepost.accounts import proving
 from tradepost.accounts.events import AccountEmailChanged, AccountPasswordChanged
 from tradepost.accounts.mails import AccountMails
-from tradepost.accounts.model import (
-    Account,
-    EmailTaken,
-    InvalidCredentials,
-    Purpose,
-    TokenInvalid,
-    hash_secret,
-    new_secret,
-)
+from tradepost.accounts.model import Account, InvalidCredentials, Purpose, TokenInvalid
 from tradepost.accounts.passwords import Passwords
 from tradepost.accounts.store import people, proofs, sessions
 from tradepost.core.actors import Actor, ActorKind
@@ -30,27 +23,16 @@ async def send_reset(db: Database, mails: AccountMails, shop: Store, email: str)
         return
     async with db.read() as reader:
         account = await people.get(reader, shop.id, signer.account_id)
-    token = new_secret()
-    await db.write(
-        lambda tx: proofs.insert(
-            tx, shop.id, hash_secret(token), account_id=account.id, purpose=Purpose.RESET, email=account.email
-        )
-    )
+    token = await proving.issue(db, shop.id, account.id, Purpose.RESET, email=account.email)
     mails.reset(account.email, token, shop=shop.name)
 
 
 async def reset_password(tx: Tx, token: str, *, store_id: UUID, password_hash: str) -> None:
     """A new password for who reads the mail; it also proves the address. All sessions end. Raises TokenInvalid."""
-    proof = await proofs.lock(tx, store_id, hash_secret(token), Purpose.RESET)
-    if proof is None:
-        raise TokenInvalid
-    try:
-        await people.set_email(tx, store_id, proof.account_id, proof.email)
-    except EmailTaken:
-        raise TokenInvalid from None
+    proof = await proving.read(tx, store_id, token, Purpose.RESET)
+    await proving.accept(tx, store_id, proof)
     await people.set_password(tx, store_id, proof.account_id, password_hash)
     await sessions.end_all(tx, store_id, proof.account_id, because="password")
-    await proofs.use(tx, store_id, proof.account_id)
     actor = Actor(ActorKind.CUSTOMER, store_id, proof.account_id)
     await publish(tx, AccountPasswordChanged("mail"), actor=actor, subject_id=proof.account_id)
 
@@ -75,25 +57,16 @@ async def change_password(tx: Tx, account_id: UUID, password_hash: str, *, actor
 
 async def send_change(db: Database, mails: AccountMails, shop: Store, account_id: UUID, email: str) -> None:
     """A mail to the new address. Whether that belongs to somebody, only the mail's reader finds out."""
-    token = new_secret()
-    await db.write(
-        lambda tx: proofs.insert(
-            tx, shop.id, hash_secret(token), account_id=account_id, purpose=Purpose.CHANGE, email=email
-        )
-    )
+    token = await proving.issue(db, shop.id, account_id, Purpose.CHANGE, email=email)
     mails.change(email, token, shop=shop.name)
 
 
 async def confirm_email(tx: Tx, token: str, *, actor: Actor) -> tuple[Account, str]:
     """The account with its new address, and the old one. TokenInvalid for one of another account, too."""
-    proof = await proofs.lock(tx, actor.store_id, hash_secret(token), Purpose.CHANGE)
-    if proof is None or proof.account_id != actor.id:
+    proof = await proving.read(tx, actor.store_id, token, Purpose.CHANGE)
+    if proof.account_id != actor.id:
         raise TokenInvalid
     before = await people.get(tx, actor.store_id, proof.account_id)
-    try:
-        await people.set_email(tx, actor.store_id, proof.account_id, proof.email)
-    except EmailTaken:
-        raise TokenInvalid from None
-    await proofs.use(tx, actor.store_id, proof.account_id)
+    await proving.accept(tx, actor.store_id, proof)
     await publish(tx, AccountEmailChanged(), actor=actor, subject_id=proof.account_id)
     return await people.get(tx, actor.store_id, proof.account_id), before.email

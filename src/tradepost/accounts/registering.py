@@ -8,19 +8,12 @@ makes the claim true; until then the account is found by its own password and no
 from datetime import date
 from uuid import UUID
 
+from tradepost.accounts import proving
 from tradepost.accounts.events import AccountPasswordChanged, AccountRegistered, AccountVerified, CustomerCreated
 from tradepost.accounts.mails import AccountMails
-from tradepost.accounts.model import (
-    Account,
-    CustomerDraft,
-    EmailTaken,
-    Purpose,
-    TokenInvalid,
-    hash_secret,
-    new_secret,
-)
+from tradepost.accounts.model import Account, CustomerDraft, Purpose
 from tradepost.accounts.passwords import hash_now
-from tradepost.accounts.store import people, proofs, sessions
+from tradepost.accounts.store import people, sessions
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.errors import invalid
 from tradepost.db import Database, Tx
@@ -59,23 +52,18 @@ async def send_verification(db: Database, mails: AccountMails, shop: Store, acco
     """The mail after registering: to confirm, or, where the address has an account, to get back into that."""
     async with db.read() as reader:
         owner, _ = await people.find_signers(reader, shop.id, account.email)
-    token = new_secret()
     if owner is None:
-        await db.write(lambda tx: _keep(tx, shop.id, token, account, Purpose.VERIFY))
+        token = await proving.issue(db, shop.id, account.id, Purpose.VERIFY, email=account.email)
         mails.verify(account.email, token, shop=shop.name)
     elif owner.is_active:
         known = await _account(db, shop.id, owner.account_id)
-        await db.write(lambda tx: _keep(tx, shop.id, token, known, Purpose.RESET))
+        token = await proving.issue(db, shop.id, known.id, Purpose.RESET, email=known.email)
         mails.already_registered(known.email, token, shop=shop.name)
 
 
 async def _account(db: Database, store_id: UUID, account_id: UUID) -> Account:
     async with db.read() as reader:
         return await people.get(reader, store_id, account_id)
-
-
-async def _keep(tx: Tx, store_id: UUID, token: str, account: Account, purpose: Purpose) -> None:
-    await proofs.insert(tx, store_id, hash_secret(token), account_id=account.id, purpose=purpose, email=account.email)
 
 
 async def verify_email(tx: Tx, token: str, *, actor: Actor, password_hash: str | None) -> Account:
@@ -85,21 +73,15 @@ async def verify_email(tx: Tx, token: str, *, actor: Actor, password_hash: str |
     it takes the session of whoever registered, or a new password, which ends all sessions.
     """
     store_id = actor.store_id
-    proof = await proofs.lock(tx, store_id, hash_secret(token), Purpose.VERIFY)
-    if proof is None:
-        raise TokenInvalid
+    proof = await proving.read(tx, store_id, token, Purpose.VERIFY)
     if password_hash is None and actor.id != proof.account_id:
         raise invalid("/password", "required", "is needed where you are not signed in: choose a new one")
-    try:
-        await people.set_email(tx, store_id, proof.account_id, proof.email)
-    except EmailTaken:
-        raise TokenInvalid from None
+    await proving.accept(tx, store_id, proof)
     himself = _himself(store_id, proof.account_id)
     if password_hash is not None:
         await people.set_password(tx, store_id, proof.account_id, password_hash)
         await sessions.end_all(tx, store_id, proof.account_id, because="password")
         await publish(tx, AccountPasswordChanged("mail"), actor=himself, subject_id=proof.account_id)
-    await proofs.use(tx, store_id, proof.account_id)
     await publish(tx, AccountVerified(), actor=himself, subject_id=proof.account_id)
     return await people.get(tx, store_id, proof.account_id)
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from tradepost.accounts import proving
 from tradepost.accounts.events import AccountChanged, AccountCreated, StaffRoleChanged, StaffRoleDeleted
 from tradepost.accounts.mails import AccountMails
 from tradepost.accounts.model import (
@@ -15,14 +16,13 @@ from tradepost.accounts.model import (
     Role,
     StaffRole,
     check_grant,
-    hash_secret,
-    new_secret,
     permissions_of,
 )
 from tradepost.accounts.passwords import hash_now
-from tradepost.accounts.store import people, proofs, roles, sessions
+from tradepost.accounts.store import people, roles, sessions
 from tradepost.core.actors import Actor
-from tradepost.core.errors import FieldError, ReferenceNotFound, Stale, invalid
+from tradepost.core.changes import applied, differing
+from tradepost.core.errors import FieldError, ReferenceNotFound, check_version, invalid
 from tradepost.core.ids import uuid7
 from tradepost.db import Database, Reader, Tx
 from tradepost.events import publish
@@ -41,18 +41,7 @@ async def create_user(tx: Tx, draft: CustomerDraft, *, role: Role, staff_role_id
 
 async def send_invitation(db: Database, mails: AccountMails, shop: Store, account: Account) -> None:
     """The mail with which somebody new chooses a password."""
-    token = new_secret()
-    await db.write(
-        lambda tx: proofs.insert(
-            tx,
-            shop.id,
-            hash_secret(token),
-            account_id=account.id,
-            purpose=Purpose.RESET,
-            email=account.email,
-            hours=_INVITATION_HOURS,
-        )
-    )
+    token = await proving.issue(db, shop.id, account.id, Purpose.RESET, email=account.email, hours=_INVITATION_HOURS)
     mails.invitation(account.email, token, shop=shop.name)
 
 
@@ -68,13 +57,13 @@ async def change_user(
     changed = after.applied_to(before)
     check_grant(actor, await _permissions(tx, actor.store_id, before.role, before.staff_role_id))
     check_grant(actor, await _permissions(tx, actor.store_id, changed.role, changed.staff_role_id))
-    fields = [name for name in Account.__struct_fields__ if getattr(before, name) != getattr(changed, name)]
+    fields = differing(before, changed)
     if not fields:
         return before
     if before.role is Role.ADMIN and not (changed.role is Role.ADMIN and changed.is_active):
         await _check_other_admins(tx, actor.store_id, account_id)
     await people.set_profile(tx, actor.store_id, changed)
-    if not changed.is_active or {"role", "staff_role_id"} & set(fields):
+    if not changed.is_active or {"role", "staffRoleId"} & set(fields):
         because = "role" if changed.is_active else "deactivated"
         await sessions.end_all(tx, actor.store_id, account_id, because=because)
     await publish(tx, AccountChanged(fields), actor=actor, subject_id=account_id)
@@ -92,8 +81,7 @@ class UserChanges(msgspec.Struct, frozen=True, kw_only=True):
     is_active: bool | msgspec.UnsetType = msgspec.UNSET
 
     def applied_to(self, account: Account) -> Account:
-        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not msgspec.UNSET}
-        changed = msgspec.structs.replace(account, **given)
+        changed = applied(account, self)
         return changed if changed.role is Role.STAFF else msgspec.structs.replace(changed, staff_role_id=None)
 
 
@@ -159,9 +147,3 @@ async def ensure_staff(
     account = await create_user(tx, draft, role=role, staff_role_id=role_id, actor=actor)
     await people.set_email(tx, actor.store_id, account.id, account.email)
     await people.set_password(tx, actor.store_id, account.id, hash_now(password))
-
-
-def check_version(present: int, expected: int | None) -> None:
-    """Stale, with the present version, where another one was expected."""
-    if expected not in (None, present):
-        raise Stale(extra={"currentVersion": present, "currentEtag": f'"v{present}"'})

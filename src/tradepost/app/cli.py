@@ -73,7 +73,6 @@ def serve(*, demo: bool) -> None:
         settings = _settings()
         starting.check_port(settings.host, settings.port)
         starting.stop_cleanly_on_sigterm()
-        starting.load_beside("tradepost.app.serving")
         from tradepost.app.databases import prepared
 
         with prepared(settings) as (url, embedded):

@@ -1,9 +1,7 @@
 """What `tradepost serve` does before anything heavy is loaded: it should fail at once, or be ready soon."""
 
-import importlib
 import signal
 import socket
-import threading
 
 from tradepost.core.errors import Conflict
 
@@ -26,11 +24,6 @@ def check_port(host: str, port: int) -> None:
             if error.errno == 98:  # noqa: PLR2004 - EADDRINUSE
                 msg = f"port {port} is taken: set TRADEPOST_PORT"
             raise PortTaken(msg) from None
-
-
-def load_beside(module: str) -> None:
-    """Loads a module that will be needed soon, while this thread waits for something else."""
-    threading.Thread(target=importlib.import_module, args=[module], daemon=True).start()
 
 
 def stop_cleanly_on_sigterm() -> None:

@@ -22,7 +22,8 @@ from tradepost.catalog.model import (
 )
 from tradepost.catalog.store.writing import Placed
 from tradepost.core.actors import Actor
-from tradepost.core.errors import FieldError, NotFound
+from tradepost.core.changes import differing
+from tradepost.core.errors import FieldError, NotFound, check_version
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
 from tradepost.events import publish, publish_first
@@ -110,19 +111,19 @@ async def archive(tx: Tx, ref: str, *, actor: Actor, expected_version: int | Non
 
 async def _lock(tx: Tx, ref: str, actor: Actor, expected_version: int | None) -> Product:
     product = await store.lock(tx, actor.store_id, ref)
-    product.check_version(expected_version)
+    check_version(product.version, expected_version)
     return product
 
 
 async def _save(tx: Tx, before: Product, after: Product, actor: Actor) -> Product:
-    fields = model.differing(before, after)
+    fields = differing(before, after, but="variants")
     variants = [(old, new) for old, new in zip(before.variants, after.variants, strict=True) if old != new]
     if not fields and not variants:
         return before
     saved = await store.set_product(tx, actor.store_id, after)
     for old, new in variants:
         await store.set_variant(tx, actor.store_id, new)
-        fields += model.differing(old, new)
+        fields += differing(old, new)
     fact = ProductChanged(fields, [new.id for _, new in variants])
     await publish(tx, fact, actor=actor, subject_id=saved.id)
     if saved.status is Status.ARCHIVED and before.status is not Status.ARCHIVED:

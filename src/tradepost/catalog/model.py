@@ -2,7 +2,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -10,7 +9,8 @@ from msgspec import UNSET, UnsetType
 
 from tradepost.core import texts
 from tradepost.core.actors import Actor
-from tradepost.core.errors import Conflict, FieldError, Invalid, Stale, invalid
+from tradepost.core.changes import applied, given
+from tradepost.core.errors import Conflict, FieldError, Invalid, invalid
 from tradepost.core.states import States
 
 MOST_VARIANTS = 100
@@ -161,11 +161,6 @@ class Product(ProductFacts, frozen=True, kw_only=True):
     def in_stock(self) -> bool:
         return any(variant.in_stock for variant in self.active)
 
-    def check_version(self, expected: int | None) -> None:
-        """Stale, with the present version, where another one was expected."""
-        if expected not in (None, self.version):
-            raise Stale(extra={"currentVersion": self.version, "currentEtag": f'"v{self.version}"'})
-
 
 class VariantChanges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """UNSET is what stays as it is."""
@@ -197,56 +192,40 @@ class ProductChanges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     variant: VariantChanges | UnsetType = UNSET
 
 
-Changed = TypeVar("Changed", bound=msgspec.Struct)
-
-
 def changed(product: Product, changes: ProductChanges) -> Product:
     """The product with the changes. Raises InvalidTransition, VariantRequired, ValidationFailed for its slug."""
     product_changes = msgspec.structs.replace(changes, variant=UNSET)
-    after = _replaced(product, product_changes)
+    after = applied(product, product_changes)
     if after.status != product.status:
         STATES.check(product.status, after.status)
     if after.slug != product.slug:
         check_slug(after.slug)
-    if changes.variant is UNSET or not (fields := _given(changes.variant)):
+    if changes.variant is UNSET or not (fields := _named(changes.variant)):
         return after
     if len(product.variants) > 1:
         detail = "belongs to a variant: PATCH /products/{ref}/variants/{variantId}"
         raise VariantRequired(errors=[FieldError(f"/{name}", VariantRequired.code, detail) for name in fields])
-    return with_variant(after, _replaced(product.variants[0], changes.variant))
+    return with_variant(after, applied(product.variants[0], changes.variant))
 
 
 def changed_variant(product: Product, variant: Variant, changes: VariantChanges) -> Product:
     """The product with a variant changed. Raises ActiveVariantRequired."""
-    after = with_variant(product, _replaced(variant, changes))
+    after = with_variant(product, applied(variant, changes))
     if not after.active:
         raise ActiveVariantRequired
     return after
+
+
+def _named(changes: VariantChanges) -> list[str]:
+    """The wire names of what is to change."""
+    names = given(changes)
+    return [field.encode_name for field in msgspec.structs.fields(changes) if field.name in names]
 
 
 def with_variant(product: Product, variant: Variant) -> Product:
     """The product with this variant in the place of the one with its id."""
     variants = tuple(variant if other.id == variant.id else other for other in product.variants)
     return msgspec.structs.replace(product, variants=variants)
-
-
-def differing(before: msgspec.Struct, after: msgspec.Struct) -> list[str]:
-    """The wire names of the fields in which two values of a type differ; variants are compared by themselves."""
-    return [
-        field.encode_name
-        for field in msgspec.structs.fields(before)
-        if field.name != "variants" and getattr(before, field.name) != getattr(after, field.name)
-    ]
-
-
-def _replaced(value: Changed, changes: msgspec.Struct) -> Changed:
-    return msgspec.structs.replace(value, **{name: getattr(changes, name) for name in _given(changes).values()})
-
-
-def _given(changes: msgspec.Struct) -> dict[str, str]:
-    """The fields that are not UNSET: wire name to name."""
-    fields = msgspec.structs.fields(changes)
-    return {field.encode_name: field.name for field in fields if getattr(changes, field.name) is not UNSET}
 
 
 def openings(drafts: Sequence[VariantDraft], variants: Sequence[Variant]) -> list[tuple[UUID, int]]:

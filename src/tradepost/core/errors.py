@@ -108,3 +108,9 @@ class Stale(ShopError):
 def invalid(pointer: str, code: str, detail: str) -> ValidationFailed:
     """A ValidationFailed of one field."""
     return ValidationFailed(f"{pointer or 'The body'}: {detail}", errors=[FieldError(pointer, code, detail)])
+
+
+def check_version(present: int, expected: int | None) -> None:
+    """Stale, with the present version, where another one was expected."""
+    if expected not in (None, present):
+        raise Stale(extra={"currentVersion": present, "currentEtag": f'"v{present}"'})

@@ -74,8 +74,16 @@ class RoundTrip:
         self._are_answers.append(False)
 
     def ask(self, statement: Statement, params: Params) -> None:
-        """Puts a statement in line, prepared before where it is a literal."""
-        self._are_answers += _send(self._connection.pgconn, self._session, statement, params)
+        """Puts a statement in line, prepared before where it is a literal.
+
+        Raises what the driver raises for a value that cannot be sent. The connection is closed then: what is in line
+        before it would be the answer to somebody else.
+        """
+        try:
+            self._are_answers += _send(self._connection.pgconn, self._session, statement, params)
+        except BaseException:
+            self._connection.pgconn.finish()
+            raise
 
     def flush(self) -> None:
         """Lets go of what is in line as far as the socket takes it; `end` sends the rest."""

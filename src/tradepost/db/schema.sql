@@ -116,7 +116,7 @@ create table session (
   check ((ended_at is null) = (ended_because is null))
 );
 comment on table session is 'A sign-in on one device. An access token is worth nothing once its session has ended.';
-create index session_of_account on session (store_id, account_id, id) where ended_at is null;
+create index session_of_account on session (store_id, account_id, id);
 
 create table refresh_token (
   store_id uuid not null,

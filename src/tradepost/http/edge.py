@@ -118,6 +118,8 @@ class Edge:
 def _prepare(scope: Scope) -> Mapping[bytes, bytes]:
     """Notes in the scope what all later steps look at; the headers by name. HEAD is GET without a body."""
     headers = scope["request_headers"] = dict(scope["headers"])
+    if b"cookie" in headers:  # HTTP/2 may cut it into several fields (RFC 9113, 8.2.3)
+        headers[b"cookie"] = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
     given = headers.get(b"x-request-id")
     scope["request_id"] = given.decode() if given and _REQUEST_ID.fullmatch(given) else str(uuid7())
     scope["operation"] = "none"

@@ -5,6 +5,7 @@ from tradepost.accounts.addresses.events import AddressAdded, AddressChanged, Ad
 from tradepost.accounts.addresses.model import Address, AddressChanges, AddressDraft, Book
 from tradepost.core.actors import Actor
 from tradepost.core.clock import now
+from tradepost.core.errors import check_version
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
 from tradepost.events import publish
@@ -53,7 +54,7 @@ async def _lock(
 ) -> tuple[Book, Address]:
     book = await store.lock(tx, actor.store_id, customer_id)
     address = model.of(book, address_id)
-    address.check_version(expected_version)
+    check_version(address.version, expected_version)
     return book, address
 
 

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tradepost.accounts.addresses import rules
-from tradepost.core.errors import Invalid, NotFound, Stale
+from tradepost.core.changes import applied
+from tradepost.core.errors import Invalid, NotFound
 
 MOST_ADDRESSES = 50
 
@@ -52,11 +53,6 @@ class Address(AddressFacts, frozen=True, kw_only=True):
     version: int = 1
     created_at: datetime
     updated_at: datetime
-
-    def check_version(self, expected: int | None) -> None:
-        """Stale, with the present version, where another one was expected."""
-        if expected not in (None, self.version):
-            raise Stale(extra={"currentVersion": self.version, "currentEtag": f'"v{self.version}"'})
 
 
 Book = tuple[Address, ...]
@@ -107,10 +103,9 @@ def added(book: Book, draft: AddressDraft, *, address_id: UUID, at: datetime) ->
 
 def changed(book: Book, address: Address, changes: AddressChanges) -> Book:
     """The book with one of its addresses changed; it takes no default along to another type. ValidationFailed."""
-    given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
-    if given.get("type", address.type) != address.type:
-        given.setdefault("is_default", False)
-    new = by_the_rules(msgspec.structs.replace(address, **given))
+    moved = changes.type not in (UNSET, address.type) and changes.is_default is UNSET
+    kept = msgspec.structs.replace(address, is_default=False) if moved else address
+    new = by_the_rules(applied(kept, changes))
     return _settled(tuple(new if other.id == address.id else other for other in book), new)
 
 

@@ -20,6 +20,7 @@ from tradepost.accounts.api.wire import (
 from tradepost.accounts.identity import ACCESS_COOKIE, Identity
 from tradepost.accounts.mails import AccountMails
 from tradepost.accounts.model import (
+    Account,
     Device,
     InvalidCredentials,
     SessionRevoked,
@@ -103,7 +104,7 @@ async def login(call: Call, body: LoginIn) -> Answer:
         password=body.password,
         device=device_of(call),
     )
-    return await _signed_in(call, done.opened, in_body=body.tokens == "body")
+    return await _signed_in(call, done.account, done.opened, in_body=body.tokens == "body")
 
 
 @routes.act(
@@ -129,15 +130,16 @@ async def refresh(call: Call, body: RefreshIn) -> Answer:
             raise Unauthenticated
         call.service(Csrf).check_site(call.headers)
     store_id = call.actor.store_id
-    match await call.db.write(lambda tx: sessions.renew(tx, store_id, token)):
-        case Reused(account_id):
-            async with call.db.read() as db:
-                account = await people.get(db, store_id, account_id)
+    done = await call.db.write(lambda tx: sessions.renew(tx, store_id, token))
+    async with call.db.read() as db:
+        account = await people.get(db, store_id, done.account_id)
+    match done:
+        case Reused():
             call.service(Identity).forget()
             call.service(AccountMails).reused(account.email, shop=store_of(call).name)
             raise RefreshReused
         case Opened() as opened:
-            return await _signed_in(call, opened, in_body=body.refresh_token is not None)
+            return await _signed_in(call, account, opened, in_body=body.refresh_token is not None)
 
 
 @routes.act("POST", "/auth/logout", status=204, keyed=False, signs_in=True, problems=[CsrfFailed])
@@ -230,12 +232,9 @@ def device_of(call: Call) -> Device:
     return Device("".join(filter(str.isprintable, said))[:_MOST_USER_AGENT], call.client)
 
 
-async def _signed_in(call: Call, opened: Opened, *, in_body: bool) -> Answer:
-    store_id = call.actor.store_id
-    async with call.db.read() as db:
-        account = await people.get(db, store_id, opened.account_id)
+async def _signed_in(call: Call, account: Account, opened: Opened, *, in_body: bool) -> Answer:
     access = await call.service(AccessTokens).sign(
-        store_id=store_id, account_id=opened.account_id, session_id=opened.session_id
+        store_id=call.actor.store_id, account_id=opened.account_id, session_id=opened.session_id
     )
     out = SignedInOut(account_out(account), call.service(Csrf).token_of(opened.session_id), ACCESS_SECONDS)
     if in_body:

@@ -1,8 +1,5 @@
 """One's own account: profile, password, address, sessions."""
 
-import msgspec
-from msgspec import UNSET
-
 from tradepost.accounts import recovering, sessions
 from tradepost.accounts.api.wire import (
     AccountOut,
@@ -21,11 +18,11 @@ from tradepost.accounts.identity import Identity
 from tradepost.accounts.mails import AccountMails
 from tradepost.accounts.model import InvalidCredentials, TokenInvalid
 from tradepost.accounts.passwords import Passwords, check_password
-from tradepost.accounts.staff import check_version
 from tradepost.accounts.store import people
 from tradepost.accounts.store import sessions as session_store
 from tradepost.core.background import Background
-from tradepost.core.errors import NotFound, Stale, Unauthenticated, invalid
+from tradepost.core.changes import applied, differing
+from tradepost.core.errors import NotFound, Stale, Unauthenticated, check_version, invalid
 from tradepost.db import Tx
 from tradepost.events import publish
 from tradepost.http import Answer, Call, Routes
@@ -59,13 +56,12 @@ async def change_me(call: Call, tx: Tx, body: ProfilePatch) -> Answer:
     """Change one's own profile."""
     before = await people.lock(tx, call.actor.store_id, call.person)
     check_version(before.version, call.expected_version())
-    given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
-    after = msgspec.structs.replace(before, **given)
+    after = applied(before, body)
     if not after.first_name.strip():
         raise invalid("/firstName", "required", "is empty")
-    if after != before:
+    if fields := differing(before, after):
         await people.set_profile(tx, call.actor.store_id, after)
-        await publish(tx, AccountChanged(sorted(given)), actor=call.actor, subject_id=before.id)
+        await publish(tx, AccountChanged(fields), actor=call.actor, subject_id=before.id)
         after = await people.get(tx, call.actor.store_id, before.id)
     return call.json(account_out(after), headers=[etag(after.version)])
 

@@ -1,6 +1,5 @@
 """Failed attempts to sign in, counted where all processes see them."""
 
-from collections.abc import Mapping
 from uuid import UUID
 
 from tradepost.db import Reader, Tx
@@ -24,9 +23,9 @@ async def counted(db: Reader, store_id: UUID, subjects: list[bytes]) -> dict[byt
     return {subject: (attempts, seconds) for subject, attempts, seconds in rows}
 
 
-async def add(tx: Tx, store_id: UUID, subjects: list[bytes]) -> Mapping[bytes, int]:
-    """Counts one more for each, in the order of subjects; a window that is over begins anew. The new counts."""
-    rows = await tx.rows(
+async def add(tx: Tx, store_id: UUID, subjects: list[bytes]) -> None:
+    """Counts one more for each, in the order of subjects; a window that is over begins anew."""
+    await tx.run(
         """
         insert into sign_in_attempt (store_id, subject, started_at, attempts)
         select %(store_id)s, subject, now(), 1
@@ -36,11 +35,9 @@ async def add(tx: Tx, store_id: UUID, subjects: list[bytes]) -> Mapping[bytes, i
                             then sign_in_attempt.attempts + 1 else 1 end,
             started_at = case when sign_in_attempt.started_at > now() - make_interval(secs => %(window)s)
                               then sign_in_attempt.started_at else now() end
-        returning subject, attempts
         """,
         {"store_id": store_id, "subjects": byteas(sorted(subjects)), "window": WINDOW_SECONDS},
     )
-    return dict(rows)
 
 
 async def forget(tx: Tx, store_id: UUID, subject: bytes) -> None:

@@ -1,0 +1,37 @@
+"""Secrets in mails: whoever has one reads the mail of an address."""
+
+from uuid import UUID
+
+from tradepost.accounts.model import EmailTaken, Purpose, TokenInvalid, hash_secret, new_secret
+from tradepost.accounts.store import people, proofs
+from tradepost.accounts.store.proofs import Proof
+from tradepost.db import Database, Tx
+
+
+async def issue(
+    db: Database, store_id: UUID, account_id: UUID, purpose: Purpose, *, email: str, hours: int | None = None
+) -> str:
+    """A secret for a link in a mail to this address; it is kept as a hash. `hours`: how long it is good."""
+    token = new_secret()
+    key = hash_secret(token)
+    await db.write(
+        lambda tx: proofs.insert(tx, store_id, key, account_id=account_id, purpose=purpose, email=email, hours=hours)
+    )
+    return token
+
+
+async def read(tx: Tx, store_id: UUID, token: str, purpose: Purpose) -> Proof:
+    """What a secret proves; its account is locked. TokenInvalid for one unknown, used, too old, or of another use."""
+    proof = await proofs.lock(tx, store_id, hash_secret(token), purpose)
+    if proof is None:
+        raise TokenInvalid
+    return proof
+
+
+async def accept(tx: Tx, store_id: UUID, proof: Proof) -> None:
+    """The address is the account's from now on, and all its links are used up. TokenInvalid where another has it."""
+    try:
+        await people.set_email(tx, store_id, proof.account_id, proof.email)
+    except EmailTaken:
+        raise TokenInvalid from None
+    await proofs.use(tx, store_id, proof.account_id)
