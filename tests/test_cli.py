@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.server import PATIENCE, Server, environment, scratch_folder, serving, tradepost, wait_until
-from tests.shop import Shop
+from tests.shop import ADDRESS, Shop
 from tradepost.app import demo
 from tradepost.app.verifying import verify
 
@@ -119,6 +119,7 @@ def test_a_falsified_level_is_found_and_named(database_url: str) -> None:
         ("update event set actor_kind = ''", "I12"),
         ("update stock_movement set reserved_change = reserved_change + 1 where order_id is not null", "I1"),
         ("delete from stock_movement where kind = 'opening'", "I1"),
+        ("update address set is_default = false", "I16"),
     ],
 )
 async def test_every_kind_of_falsified_row_is_found(
@@ -126,12 +127,19 @@ async def test_every_kind_of_falsified_row_is_found(
 ) -> None:
     mug = await shop.product()
     assert (await shop.order((mug, 2), headers={"Idempotency-Key": "one"})).status_code == 201
+    await _customer_with_an_address(shop)
     assert verify(shop.url)
     with psycopg.connect(shop.url) as connection:
         assert connection.execute(falsify.encode()).rowcount > 0
     capsys.readouterr()
     assert not verify(shop.url)
     assert invariant in _broken(capsys.readouterr().out)
+
+
+async def _customer_with_an_address(shop: Shop) -> None:
+    made = await shop.staff("POST", "/customers", json={"email": "a@example.com", "firstName": "A", "lastName": "B"})
+    path = f"/customers/{made.json()['id']}/addresses"
+    assert (await shop.staff("POST", path, json=ADDRESS | {"type": "SHIPPING"})).status_code == 201
 
 
 def _broken(printed: str) -> list[str]:
@@ -312,9 +320,11 @@ def test_the_doctor_says_what_is_set_and_what_is_wrong(database_url: str, empty_
     assert re.search(r"TRADEPOST_WORKERS\W+3\W+environment", well.stdout)
     assert re.search(r"TRADEPOST_PORT\W+8000\W+default", well.stdout)
     assert database_url not in well.stdout
+    assert "hint Mail: there is no server" in well.stdout
     ill: list[tuple[dict[str, Any], str]] = [
         (on(empty_database_url), "FAIL Migrations: 0001"),
         ({"database_url": "host=/nowhere dbname=x"}, "FAIL PostgreSQL"),
+        (on(database_url, mail_url="smtp://127.0.0.1:1"), "FAIL Mail: SMTPConnectError"),
         ({"port": "0", "workers": "x"}, "TRADEPOST_WORKERS"),
     ]
     for settings, said in ill:
@@ -347,6 +357,23 @@ def test_the_commands_that_the_demo_prints_work_as_printed(database_url: str) ->
         assert server.get("/api/v1/orders", headers={"X-API-Key": key[1]}).json()["total"] == 201
         assert f"{server.port}/docs" in server.log
         assert server.get("/docs").status_code == 200
+
+
+def test_the_people_that_the_demo_prints_can_sign_in(database_url: str) -> None:
+    with serving("--demo", **on(database_url)) as server:
+        people = re.findall(r"(\w+) +(\w+@example\.com) +(\w+)", server.log)
+        assert [who for who, _, _ in people] == ["Administrator", "Support", "Warehouse", "Customer"]
+        tokens = [_signed_in(server, email, password) for _, email, password in people]
+        bearer = {"Authorization": f"Bearer {tokens[-1]}"}
+        addresses = server.get("/api/v1/addresses", headers=bearer).json()["items"]
+        assert sorted((one["type"], one["isDefault"]) for one in addresses) == [("BILLING", True), ("SHIPPING", True)]
+
+
+def _signed_in(server: Server, email: str, password: str) -> str:
+    body = {"email": email, "password": password, "tokens": "body"}
+    answer = httpx2.post(f"{server.url}/api/v1/auth/login", json=body, timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["accessToken"]
 
 
 def _in_bash(command: str, server: Server) -> str:

@@ -121,6 +121,16 @@ async def test_a_key_has_no_limit_unless_it_is_given_one(database_url: str) -> N
         assert same_problem(await shop.staff("POST", "/products", json={}), 429, "rate_limited")
 
 
+async def test_whoever_guesses_keys_is_the_guest_that_he_is(database_url: str) -> None:
+    """Wrong keys, whatever their form, count for the address; right ones do not."""
+    async with open_shop(database_url, _limited(rate_limit_read="4/1h")) as shop:
+        wrong = [{"X-API-Key": "tp_guess"}, {"Authorization": "Bearer tp_guess"}, {"X-API-Key": "a.b.c"}]
+        answers = [await shop.guest("GET", "/orders", headers=wrong[number % 3]) for number in range(6)]
+        assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
+        assert same_problem(await shop.guest("GET", "/products"), 429, "rate_limited")
+        assert (await shop.staff("GET", "/orders")).status_code == 200
+
+
 async def test_health_and_documents_are_never_limited(database_url: str) -> None:
     async with open_shop(database_url, _limited(rate_limit_read="1/1h")) as shop:
         for path in ("/health/live", "/openapi.json", "/docs") * 3:

@@ -22,7 +22,7 @@ from tradepost import mail
 from tradepost.app.settings import SettingsInvalid, load
 from tradepost.core.clock import from_ms
 from tradepost.core.ids import milliseconds, uuid7
-from tradepost.mail import Mail, MailNotSent, Outbox, mailer_of, sender_of
+from tradepost.mail import Mail, MailNotSent, Outbox, SmtpMailer, mailer_of, sender_of, server_of
 from tradepost.mail.smtp import Server
 
 pytestmark = pytest.mark.anyio
@@ -177,6 +177,15 @@ async def test_a_password_goes_over_an_encrypted_line_only(trusted: ssl.SSLConte
     with office() as plain, office(**options, authenticator=plain.login) as server:
         refused = await not_sent(server, letter(), user="tradepost:wrong@")
         assert (refused.reason, refused.temporary) == ("SMTPAuthenticationError 535", False)
+
+
+async def test_an_office_can_be_looked_at_without_a_mail(trusted: ssl.SSLContext) -> None:
+    with office() as plain, office(auth_required=True, tls_context=trusted, authenticator=plain.login) as server:
+        at = f"127.0.0.1:{server.port}"
+        await SmtpMailer(server_of(f"smtp://tradepost:p%40ss%2Fword@{at}"), SENDER).check()
+        with pytest.raises(MailNotSent):
+            await SmtpMailer(server_of(f"smtp://tradepost:wrong@{at}"), SENDER).check()
+        assert server.taken == []
 
 
 async def test_a_line_is_encrypted_where_the_server_can_and_where_it_must(trusted: ssl.SSLContext) -> None:

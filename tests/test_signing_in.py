@@ -354,6 +354,24 @@ async def test_guessing_is_slowed_down_and_the_owner_is_not_locked_out(shop: Sho
     assert (await ada.sign_in()).status_code == 200
 
 
+async def test_of_many_guesses_at_once_no_more_pass(shop: Shop, ada: Person) -> None:
+    """C10: they are counted before they are looked at, also by two processes; who is refused here costs her nothing."""
+    async with open_again(shop) as other:
+        places = [Person(place) for place in (shop, other) for _ in range(15)]
+        answers = await asyncio.gather(*(place.sign_in(password="wrong guess") for place in places))
+    assert Counter(answer.status_code for answer in answers) == {401: 10, 429: 20}
+    counted = await shop.rows("select attempts from sign_in_attempt order by attempts")
+    assert counted == [(10,), (10,), (30,)]
+
+
+async def test_signing_in_well_is_no_attempt(shop: Shop, ada: Person) -> None:
+    """A whole office behind one address may sign in every morning."""
+    for _ in range(3):
+        answers = await asyncio.gather(*(Person(shop).sign_in() for _ in range(10)))
+        assert Counter(answer.status_code for answer in answers) == {200: 10}
+    assert await shop.rows("select attempts from sign_in_attempt") == [(0,), (0,)]
+
+
 async def test_a_cookie_may_come_in_pieces_and_not_twice(shop: Shop, ada: Person) -> None:
     """HTTP/2 cuts it (RFC 9113, 8.2.3); a neighbouring host may toss one of its own in (C22)."""
     name, token = "tradepost_access", ada.client.cookies["tradepost_access"]

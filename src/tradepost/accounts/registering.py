@@ -39,13 +39,14 @@ async def create_customer(tx: Tx, draft: CustomerDraft, *, actor: Actor) -> Acco
     return await people.get(tx, actor.store_id, customer_id)
 
 
-async def ensure_customer(tx: Tx, draft: CustomerDraft, *, password: str, actor: Actor) -> None:
-    """A customer with a proven address and a password at once. Made once."""
+async def ensure_customer(tx: Tx, draft: CustomerDraft, *, password: str, actor: Actor) -> UUID | None:
+    """A customer with a proven address and a password at once. Made once; None where he is there already."""
     if any(await people.find_signers(tx, actor.store_id, draft.email)):
-        return
+        return None
     account = await create_customer(tx, draft, actor=actor)
     await people.set_email(tx, actor.store_id, account.id, account.email)
     await people.set_password(tx, actor.store_id, account.id, hash_now(password))
+    return account.id
 
 
 async def send_verification(db: Database, mails: AccountMails, shop: Store, account: Account) -> None:

@@ -32,14 +32,11 @@ class SignedIn(msgspec.Struct, frozen=True):
 
 
 class _Guess(msgspec.Struct, frozen=True):
-    """What a failed attempt counts against: the account from this address, the account, and the address."""
+    """What an attempt counts against: the account from this address, the account, and the address."""
 
     here: bytes
     account: bytes
     address: bytes
-
-    def limits(self) -> dict[bytes, int]:
-        return {self.here: _MOST_FROM_HERE, self.account: _MOST_ANYWHERE, self.address: _MOST_ANYWHERE}
 
 
 def _guess(email: str, address: str) -> _Guess:
@@ -60,12 +57,13 @@ async def sign_in(
     account that it belongs to, and one that only claims it, with a password of its own (see `registering`).
     """
     guess = _guess(email, device.address)
-    await _check_attempts(db, shop.id, guess)
+    wait = await db.write(lambda tx: _count(tx, shop.id, guess))
+    if wait:
+        raise RateLimited(retry_after=wait)
     async with db.read() as reader:
         signers = await people.find_signers(reader, shop.id, email)
     account_id = await _knows(passwords, signers, password)
     if account_id is None:
-        await db.write(lambda tx: attempts.add(tx, shop.id, list(guess.limits())))
         raise InvalidCredentials
     done = await db.write(lambda tx: _open(tx, shop.id, account_id, guess, device))
     if done.is_new_device:
@@ -73,14 +71,17 @@ async def sign_in(
     return done
 
 
-async def _check_attempts(db: Database, store_id: UUID, guess: _Guess) -> None:
-    """An account is slowed down, never locked: from elsewhere its owner has tries of his own, and later all of them."""
-    limits = guess.limits()
-    async with db.read() as reader:
-        counted = await attempts.counted(reader, store_id, list(limits))
-    waits = [seconds for subject, (failed, seconds) in counted.items() if failed >= limits[subject]]
-    if waits:
-        raise RateLimited(retry_after=max(waits))
+async def _count(tx: Tx, store_id: UUID, guess: _Guess) -> int:
+    """Counts an attempt before it is known how it ends, so that of many at once no more pass; the seconds to wait.
+
+    An account is slowed down, never locked: from elsewhere its owner has tries of his own, as those that are refused
+    here are not counted there, and later he has all of them.
+    """
+    tried, seconds = (await attempts.add(tx, store_id, [guess.here]))[guess.here]
+    if tried > _MOST_FROM_HERE:
+        return seconds
+    counted = await attempts.add(tx, store_id, [guess.account, guess.address])
+    return max((seconds for tried, seconds in counted.values() if tried > _MOST_ANYWHERE), default=0)
 
 
 async def _knows(passwords: Passwords, signers: tuple[Signer | None, Signer | None], password: str) -> UUID | None:
@@ -99,7 +100,8 @@ async def _open(tx: Tx, store_id: UUID, account_id: UUID, guess: _Guess, device:
         raise InvalidCredentials
     is_new = not await session_store.knows_device(tx, store_id, account_id, device)
     opened = await sessions.open_session(tx, store_id, account_id, device=device)
-    await attempts.forget(tx, store_id, guess.here)
     actor = Actor(ActorKind.CUSTOMER, store_id, account_id)
     await publish(tx, SessionOpened(account_id), actor=actor, subject_id=opened.session_id)
+    await attempts.forget(tx, store_id, guess.here)
+    await attempts.take_back(tx, store_id, [guess.account, guess.address])
     return SignedIn(account, opened, is_new)

@@ -6,7 +6,8 @@ import hmac
 import msgspec
 
 from tradepost import accounts
-from tradepost.accounts import CustomerDraft
+from tradepost.accounts import CustomerDraft, addresses
+from tradepost.accounts.addresses import AddressDraft, AddressType
 from tradepost.core.actors import Actor, system
 from tradepost.db import Database, Tx
 from tradepost.stores import Store
@@ -19,6 +20,11 @@ _STAFF = [
     ("Warehouse", CustomerDraft("warehouse@example.com", "Wim", "Warehouse"), _WAREHOUSE),
 ]
 _CUSTOMER = CustomerDraft("customer@example.com", "Cleo", "Customer")
+_AT = {"first_name": "Cleo", "last_name": "Customer", "country": "NL"}
+_ADDRESSES = [
+    AddressDraft(type=AddressType.SHIPPING, line1="Oudegracht 158", city="Utrecht", postal_code="3511 AZ", **_AT),
+    AddressDraft(type=AddressType.BILLING, line1="Domplein 29", city="Utrecht", postal_code="3512 JE", **_AT),
+]
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -36,7 +42,10 @@ async def ensure(url: str, secret: bytes, store: Store) -> list[Person]:
     async def unit(tx: Tx) -> None:
         for person, (_, draft, permissions) in zip(people, _STAFF, strict=True):
             await _ensure_staff(tx, person, draft, permissions, actor)
-        await accounts.ensure_customer(tx, _CUSTOMER, password=customer.password, actor=actor)
+        customer_id = await accounts.ensure_customer(tx, _CUSTOMER, password=customer.password, actor=actor)
+        if customer_id is not None:
+            for address in _ADDRESSES:
+                await addresses.add(tx, customer_id, address, actor=actor)
 
     db = Database(url, size=2)
     await db.open()

@@ -1,5 +1,6 @@
 """What an operator asks for on the command line."""
 
+import asyncio
 import hmac
 import platform
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,12 @@ from tradepost.core.errors import NotFound, ShopError
 from tradepost.db import Database, Tx
 from tradepost.db.checks import check_server
 from tradepost.db.migrations import pending
+from tradepost.mail import MailNotSent, SmtpMailer, sender_of, server_of
 
 _SECRETS = {"database_url", "mail_url", "redis_url"}
+_OK, _HINT, _FAIL = "[green]ok  [/]", "[yellow]hint[/]", "[red]FAIL[/]"
+_Finding = tuple[str, str, str]
+"""One of these marks, what was looked at, and what was found."""
 
 
 async def create_key(url: str, *, name: str, scopes: Sequence[str], store: str | None) -> str:
@@ -91,9 +96,9 @@ def doctor(environment: Mapping[str, str]) -> bool:
         return False
     _show_settings(console, settings, environment)
     findings = _findings(settings)
-    for good, what, said in findings:
-        console.print(f"[{'green]ok  ' if good else 'red]FAIL'}[/] {what}: {said}")
-    return all(good for good, _, _ in findings)
+    for mark, what, said in findings:
+        console.print(f"{mark} {what}: {said}")
+    return all(mark is not _FAIL for mark, _, _ in findings)
 
 
 def _show_settings(console: Console, settings: Settings, environment: Mapping[str, str]) -> None:
@@ -106,27 +111,39 @@ def _show_settings(console: Console, settings: Settings, environment: Mapping[st
     console.print(table)
 
 
-def _findings(settings: Settings) -> list[tuple[bool, str, str]]:
-    findings = [(True, "Tradepost", f"{version('tradepost')} on Python {platform.python_version()}")]
+def _findings(settings: Settings) -> list[_Finding]:
+    findings = [(_OK, "Tradepost", f"{version('tradepost')} on Python {platform.python_version()}")]
     try:
         with databases.attached(settings) as (url, embedded):
             kind = f"embedded, in {settings.data_dir}" if embedded else "given"
-            findings.append((True, "PostgreSQL", f"{check_server(url, unsafe_for_tests=True)}, {kind}"))
+            findings.append((_OK, "PostgreSQL", f"{check_server(url, unsafe_for_tests=True)}, {kind}"))
             waiting = pending(url)
-            findings.append((not waiting, "Migrations", ", ".join(waiting) or "all run"))
+            findings.append((_FAIL if waiting else _OK, "Migrations", ", ".join(waiting) or "all run"))
             if not waiting:
                 findings.append(_feed(url))
     except (ShopError, psycopg.Error) as error:
-        findings.append((False, "PostgreSQL", str(error).strip()))
+        findings.append((_FAIL, "PostgreSQL", str(error).strip()))
+    findings.append(asyncio.run(_mail(settings)))
     return findings
 
 
-def _feed(url: str) -> tuple[bool, str, str]:
+async def _mail(settings: Settings) -> _Finding:
+    if not settings.mail_url:
+        said = "there is no server: mails go to standard error; set TRADEPOST_MAIL_URL in production"
+        return _HINT, "Mail", said
+    try:
+        await SmtpMailer(server_of(settings.mail_url), sender_of(settings.mail_from)).check()
+    except MailNotSent as error:
+        return _FAIL, "Mail", error.reason
+    return _OK, "Mail", "the server takes mails"
+
+
+def _feed(url: str) -> _Finding:
     """After a dump was restored into a new cluster, old events carry transaction ids of the old one."""
     with psycopg.connect(url) as connection:
         ahead = connection.execute(
             "select count(*) from event where xid >= pg_snapshot_xmax(pg_current_snapshot())"
         ).fetchone()
     if ahead and ahead[0]:
-        return False, "Event feed", f"{ahead[0]} events are ahead of this server's transactions: see docs/events.md"
-    return True, "Event feed", "in order"
+        return _FAIL, "Event feed", f"{ahead[0]} events are ahead of this server's transactions: see docs/events.md"
+    return _OK, "Event feed", "in order"

@@ -168,6 +168,16 @@ INVARIANTS = [
         where variant.id is null
         """,
     ),
+    Invariant(
+        "I16",
+        "of a customer's addresses of a type, one is the default",
+        """
+        select store_id, account_id, type, count(*) as addresses, count(*) filter (where is_default) as defaults
+        from address
+        group by store_id, account_id, type
+        having count(*) filter (where is_default) <> 1
+        """,
+    ),
 ]
 
 

@@ -1,5 +1,6 @@
 """The application of one process: every part is made here, once, and handed to those that need it."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from importlib.metadata import version
 import psycopg
 
 from tradepost import inventory
-from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords
+from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, addresses
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
 from tradepost.app import health
@@ -108,6 +109,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         await db.open()
+        background.run("rules of addresses", asyncio.to_thread(addresses.load_rules))
         try:
             yield
         finally:

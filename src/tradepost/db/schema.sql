@@ -148,10 +148,10 @@ create table sign_in_attempt (
   store_id uuid not null,
   subject bytea not null check (length(subject) = 32),
   started_at timestamptz not null,
-  attempts integer not null check (attempts > 0),
+  attempts integer not null check (attempts >= 0),
   primary key (store_id, subject)
 );
-comment on table sign_in_attempt is 'Failed attempts since started_at for an account or an address, as a hash. Counted here, so that it holds for all processes.';
+comment on table sign_in_attempt is 'Attempts since started_at for an account or an address, as a hash, but for those that succeeded. Counted here, so that it holds for all processes.';
 
 create table signing_key (
   id text primary key,

@@ -60,12 +60,15 @@ class Limits:
 
     async def count(self, kind: Class, actor: Actor, scope: Scope) -> None:
         """Counts a request for its caller. Raises RateLimited. Nothing is awaited for a caller without a limit."""
-        own = kind != "auth" and actor.kind is not ActorKind.GUEST
-        policy = self._policies.get("key" if own and actor.kind is ActorKind.KEY else kind)
-        if policy is None:
-            return
-        subject = actor.caller if own else counted_as(self._clients.address(scope))
-        await self._take(policy, subject, scope)
+        if kind == "auth" or actor.kind is ActorKind.GUEST:
+            await self.count_address(kind, scope)
+        elif policy := self._policies.get("key" if actor.kind is ActorKind.KEY else kind):
+            await self._take(policy, actor.caller, scope)
+
+    async def count_address(self, kind: Class, scope: Scope) -> None:
+        """Counts a request for the address that it comes from. Raises RateLimited."""
+        if policy := self._policies.get(kind):
+            await self._take(policy, counted_as(self._clients.address(scope)), scope)
 
     async def count_name(self, kind: Class, name: str, *, store_id: UUID, scope: Scope) -> None:
         """Counts a request for the account that it names, in any spelling, wherever it comes from. Raises RateLimited.

@@ -179,8 +179,7 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     headers: dict[bytes, bytes] = scope["request_headers"]
     if not _takes_json(headers.get(b"accept", b"*/*")):
         raise NotAcceptable
-    actor = await gate.identify(headers, cookies_too=not operation.signs_in)
-    await gate.services.get(Limits).count(operation.limit, actor, scope)
+    actor = await _identify(operation, gate, scope)
     if actor.by_cookie and operation.method not in SAFE and actor.session_id:
         gate.csrf.check(headers, actor.session_id)
     _check_permission(permission, actor)
@@ -195,6 +194,18 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments.get("body"))
     return await operation.run(operation, call, arguments)
+
+
+async def _identify(operation: Operation, gate: Gate, scope: Scope) -> Actor:
+    """Who calls, counted. Whoever shows a wrong key or token is counted as the guest that he is; then RateLimited."""
+    limits = gate.services.get(Limits)
+    try:
+        actor = await gate.identify(scope["request_headers"], cookies_too=not operation.signs_in)
+    except Unauthenticated:
+        await limits.count_address(operation.limit, scope)
+        raise
+    await limits.count(operation.limit, actor, scope)
+    return actor
 
 
 def or_person(permission: str) -> str:

@@ -4,7 +4,7 @@ from tradepost.mail.mailers import mailer_of
 from tradepost.mail.model import Mail, Sender, check_address, sender_of
 from tradepost.mail.outbox import Outbox
 from tradepost.mail.provider import Mailer, MailNotSent
-from tradepost.mail.smtp import server_of
+from tradepost.mail.smtp import SmtpMailer, server_of
 
 __all__ = [
     "Mail",
@@ -12,6 +12,7 @@ __all__ = [
     "Mailer",
     "Outbox",
     "Sender",
+    "SmtpMailer",
     "check_address",
     "mailer_of",
     "sender_of",

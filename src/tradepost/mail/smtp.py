@@ -1,7 +1,8 @@
 import asyncio
 import re
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -42,15 +43,25 @@ class SmtpMailer:
 
     async def send(self, mail: Mail) -> None:
         """Raises MailNotSent. Each answer of the server may take 15 seconds, and all of it a minute."""
+        async with self._connected() as client:
+            await client.send_message(
+                message(mail, self._sender),
+                sender=mailbox(self._sender.address).addr_spec,
+                recipients=[mailbox(mail.to).addr_spec],
+            )
+
+    async def check(self) -> None:
+        """Connects and signs in as for a mail, and sends none. Raises MailNotSent."""
+        async with self._connected():
+            pass
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[aiosmtplib.SMTP]:
         client = self._client()
         try:
             async with asyncio.timeout(_WHOLE_SECONDS):
                 await client.connect()
-                await client.send_message(
-                    message(mail, self._sender),
-                    sender=mailbox(self._sender.address).addr_spec,
-                    recipients=[mailbox(mail.to).addr_spec],
-                )
+                yield client
                 with suppress(aiosmtplib.SMTPException, OSError):
                     await client.quit()
         except (aiosmtplib.SMTPException, OSError) as error:

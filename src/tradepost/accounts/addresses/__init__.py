@@ -8,6 +8,7 @@ from tradepost.accounts.addresses.model import (
     AddressType,
     TooManyAddresses,
 )
+from tradepost.accounts.addresses.rules import load as load_rules
 from tradepost.accounts.addresses.store import find_many
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "add",
     "change",
     "find_many",
+    "load_rules",
     "remove",
 ]
