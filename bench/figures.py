@@ -11,6 +11,7 @@ class Name(StrEnum):
     """The subjects. The values are keys of the JSON file."""
 
     ORDERS = "orders"
+    SESSION = "session"
     FLASH = "flash"
     PRODUCT = "product"
     LIVE = "live"

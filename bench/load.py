@@ -3,6 +3,8 @@
 import secrets
 import shutil
 import subprocess
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +12,7 @@ import msgspec
 
 from bench.figures import Sample
 
-Request = Literal["order", "flash", "product", "live"]
+Request = Literal["order", "session", "flash", "product", "live"]
 
 _SCRIPT = Path(__file__).parent / "wrk/load.lua"
 
@@ -24,23 +26,42 @@ class _Summary(msgspec.Struct):
     p99_ms: float
 
 
+class Customer(msgspec.Struct, frozen=True):
+    """Somebody who can sign in."""
+
+    email: str
+    password: str
+
+
 class Target(msgspec.Struct, frozen=True):
-    """A server that takes orders; `key` is its API key."""
+    """A server that takes orders; `key` is its API key, `customer` one of its customers."""
 
     port: int
     key: str = "none"
+    customer: Customer | None = None
 
     def load(self, request: Request, clients: int, seconds: int) -> Sample:
         """As many requests as so many clients can make, each sending its next one when it has its answer."""
+        cookie, csrf = self._sign_in() if request == "session" else ("none", "none")
         command = [
             *("wrk", "--threads", "1", "--connections", str(clients), "--duration", f"{seconds}s", "--timeout", "10s"),
             *("--script", str(_SCRIPT), f"http://127.0.0.1:{self.port}", "--", request, secrets.token_hex(8), self.key),
+            *(cookie, csrf),
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
         if done.returncode:
             msg = f"wrk failed:\n{done.stderr}"
             raise RuntimeError(msg)
         return _sample(msgspec.json.decode(done.stdout.strip().splitlines()[-1], type=_Summary))
+
+    def _sign_in(self) -> tuple[str, str]:
+        """The cookies and the CSRF token of a new session; the access token in them is good for ten minutes."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            sent = msgspec.json.encode(self.customer)
+            connection.request("POST", "/api/v1/auth/login", sent, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            cookies = [line.partition(";")[0] for line in answer.headers.get_all("set-cookie") or ()]
+            return "; ".join(cookies), msgspec.json.decode(answer.read())["csrfToken"]
 
 
 def _sample(said: _Summary) -> Sample:

@@ -16,12 +16,12 @@ from bench.limit import CLIENTS as LIMIT_CLIENTS
 from bench.limit import Limit
 from bench.load import Request, Target
 
-PARTS = ("orders", "limit", "orm", "flash", "pages", "memory", "starts")
+PARTS = ("orders", "session", "limit", "orm", "flash", "pages", "memory", "starts")
 """What --only takes."""
 
 _ORDER_CLIENTS = (1, 16, 64, 256)
 _MANY = 64
-_SERVED = {"orders", "flash", "pages", "memory"}
+_SERVED = {"orders", "session", "flash", "pages", "memory"}
 _MEMORY_AFTER = (10_000, 30_000)
 _FILL_SECONDS = 5
 _WARM_SECONDS = 1
@@ -128,12 +128,14 @@ def _limit_subjects(limit: Limit, plan: Plan) -> list[Subject]:
 
 def _own_subjects(target: Target, plan: Plan, parts: Collection[str]) -> list[Subject]:
     orders = [_http(target, Name.ORDERS, "order", clients, plan.order_seconds) for clients in _ORDER_CLIENTS]
+    beside = orders[_ORDER_CLIENTS.index(_MANY)]
+    session = [_http(target, Name.SESSION, "session", _MANY, plan.order_seconds), beside]
     flash = [_http(target, Name.FLASH, "flash", _MANY, plan.order_seconds)]
     pages = [
         _http(target, Name.PRODUCT, "product", _MANY, plan.page_seconds),
         _http(target, Name.LIVE, "live", _MANY, plan.page_seconds),
     ]
-    asked = {"orders": orders, "flash": [*flash, orders[_ORDER_CLIENTS.index(_MANY)]], "pages": pages}
+    asked = {"orders": orders, "session": session, "flash": [*flash, beside], "pages": pages}
     found = [subject for part, subjects in asked.items() if part in parts for subject in subjects]
     return list({(subject.name, subject.clients): subject for subject in found}.values())
 

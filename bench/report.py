@@ -20,6 +20,7 @@ _TEMPLATE = Path(__file__).parent / "page.md.in"
 _BAR = 50
 _TITLES = {
     Name.ORDERS: "canonical orders",
+    Name.SESSION: "canonical orders, cookie",
     Name.FLASH: "flash sale",
     Name.LIMIT_COUNTER: "limit, counter row",
     Name.LIMIT_SEQUENCE: "limit, sequence",

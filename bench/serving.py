@@ -1,6 +1,8 @@
 """Servers under load: started in a process group of their own, and gone with the block that started them."""
 
+import asyncio
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,12 +17,15 @@ from urllib.request import urlopen
 import psutil
 
 from bench.house import House
-from bench.load import Target
+from bench.load import Customer, Target
+from tradepost import accounts, stores
+from tradepost.core.actors import system
+from tradepost.db import Database, Tx
 
 WORKERS = 2
 
 _TRADEPOST = str(Path(sys.executable).parent / "tradepost")
-_NO_CEILING = "100000000/1s"  # readers without a key are counted as anywhere, and never too many
+_NO_CEILING = "100000000/1s"  # guests and people are counted as anywhere, and never too many
 _START_SECONDS = 60
 _STOP_SECONDS = 20
 _MIB = 2**20
@@ -39,13 +44,15 @@ class Tradepost:
 
 
 @contextmanager
-def tradepost(house: House) -> Iterator[Tradepost]:
-    """Tradepost with two API workers on the database of the house, and a key that may do everything."""
+def tradepost(house: House, **settings: object) -> Iterator[Tradepost]:
+    """Tradepost with two API workers on the database of the house, a key that may do everything, and a customer."""
     port = free_port()
-    environment = _environment(port=port, workers=WORKERS, database_url=house.url, rate_limit_read=_NO_CEILING)
+    ceilings = {f"rate_limit_{kind}": _NO_CEILING for kind in ("read", "write", "auth")}
+    environment = _environment(**({"port": port, "workers": WORKERS, "database_url": house.url} | ceilings | settings))
     key = _new_key(environment)
+    customer = asyncio.run(_new_customer(house.url))
     with serving([_TRADEPOST, "serve"], port, environment, house.folder / "tradepost.log") as process_id:
-        yield Tradepost(Target(port, key), process_id)
+        yield Tradepost(Target(port, key, customer), process_id)
 
 
 def verify(house: House) -> bool:
@@ -95,6 +102,23 @@ def _new_key(environment: Mapping[str, str]) -> str:
         msg = f"No API key was made:\n{done.stderr}"
         raise RuntimeError(msg)
     return done.stdout.strip()
+
+
+async def _new_customer(url: str) -> Customer:
+    customer = Customer("session@example.com", secrets.token_hex(8))
+    draft = accounts.CustomerDraft(customer.email, "Session", "Customer")
+    db = Database(url, size=2)
+    await db.open()
+
+    async def unit(tx: Tx) -> None:
+        (store,) = await stores.all_stores(tx)
+        await accounts.ensure_customer(tx, draft, password=customer.password, actor=system(store.id))
+
+    try:
+        await db.write(unit)
+    finally:
+        await db.close()
+    return customer
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

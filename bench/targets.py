@@ -33,6 +33,11 @@ def verdicts(results: Results) -> list[Verdict]:
         at_least("orders/s ÷ FastAPI with the ORM", _beside_orm(results), 10),
         at_most("latency, one client ÷ pgbench's", _latencies(results), 3),
         at_least(
+            "orders/s by cookie ÷ by key, 64 clients",
+            _rates(results.at(Name.SESSION, 64), results.at(Name.ORDERS, 64)),
+            0.85,
+        ),
+        at_least(
             "flash sale ÷ orders/s, 64 clients",
             _rates(results.at(Name.FLASH, 64), results.at(Name.ORDERS, 64)),
             0.8,

@@ -41,6 +41,34 @@ async def test_a_customer_registers_signs_in_orders_and_sees_the_order(shop: Sho
     assert [(one["orderCount"], one["totalSpent"]) for one in listed] == [(1, order["totalAmount"])]
 
 
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("lovelace", ["ada"]),
+        ("LOVE ada", ["ada"]),
+        ("ada@example.com", ["ada"]),
+        ("grac", ["grace"]),
+        ("strasse", ["grace"]),
+        ("example", ["grace", "ada"]),
+        ("hopper", []),
+        ("%", []),
+        ("' or ''='", []),
+    ],
+)
+async def test_customers_are_found_by_words(shop: Shop, search: str, found: list[str]) -> None:
+    for first_name, last_name in (("Ada", "Lovelace"), ("Grace", "von der Straße")):
+        body = {"email": f"{first_name}@Example.com", "firstName": first_name, "lastName": last_name}
+        assert (await shop.staff("POST", "/customers", json=body)).status_code == 201
+    items = (await shop.staff("GET", "/customers", params={"search": search})).json()["items"]
+    assert [one["firstName"].lower() for one in items] == found
+
+
+async def test_a_customer_is_found_by_the_name_that_she_has_now(shop: Shop, ada: Person) -> None:
+    assert (await ada.ask("PATCH", "/auth/me", json={"lastName": "King"})).status_code == 200
+    for search, count in (("king", 1), ("lovelace", 0), ("ada@example.com", 1)):
+        assert (await shop.staff("GET", f"/customers?search={search}")).json()["total"] == count
+
+
 async def test_anothers_order_is_not_found(shop: Shop, ada: Person) -> None:
     """C12."""
     mug = await shop.product()
@@ -302,7 +330,7 @@ def _forged(token: str, **header: Any) -> str:
 
 
 async def test_a_token_has_no_say_in_how_it_is_read(shop: Shop, ada: Person) -> None:
-    """C01."""
+    """C01, C02."""
     token = ada.client.cookies["tradepost_access"]
     good = jwt.get_unverified_header(token)
     claims = jwt.decode(token, options={"verify_signature": False})

@@ -1,10 +1,10 @@
--- Arguments: what to ask for, a word that no other run uses, the API key. wrk calls init, request and done.
+-- Arguments: what to ask for, a word that no other run uses, the API key, a session's cookies and CSRF token. wrk calls init, request and done.
 
 local PRODUCTS = 2000
 local ADDRESS = '{"firstName":"Ada","lastName":"Lovelace","line1":"12 St James\'s Square","city":"London",'
   .. '"postalCode":"SW1Y 4JH","country":"GB"}'
 
-local next_request, run, key
+local next_request, run, caller
 local count = 0
 
 local function line(number, quantity)
@@ -13,22 +13,25 @@ end
 
 local function order(lines)
   count = count + 1
-  return wrk.format("POST", "/api/v1/orders", {
-    ["Content-Type"] = "application/json",
-    ["X-API-Key"] = key,
-    ["Idempotency-Key"] = run .. "-" .. count,
-  }, string.format(
+  local headers = { ["Content-Type"] = "application/json", ["Idempotency-Key"] = run .. "-" .. count }
+  for name, value in pairs(caller) do
+    headers[name] = value
+  end
+  return wrk.format("POST", "/api/v1/orders", headers, string.format(
     '{"email":"buyer%d@example.com","items":[%s],"shippingAddress":%s}', math.random(10000), lines, ADDRESS
   ))
 end
 
+-- Two different products of 2,000, quantities 1 and 2.
+local function canonical()
+  local one = math.random(PRODUCTS)
+  local two = 1 + (one + math.random(0, PRODUCTS - 2)) % PRODUCTS
+  return order(line(one, 1) .. "," .. line(two, 2))
+end
+
 local requests = {
-  -- Two different products of 2,000, quantities 1 and 2.
-  order = function()
-    local one = math.random(PRODUCTS)
-    local two = 1 + (one + math.random(0, PRODUCTS - 2)) % PRODUCTS
-    return order(line(one, 1) .. "," .. line(two, 2))
-  end,
+  order = canonical,
+  session = canonical,
 
   -- Everybody wants the same thing.
   flash = function()
@@ -45,7 +48,12 @@ local requests = {
 }
 
 function init(arguments)
-  next_request, run, key = requests[arguments[1]], arguments[2], arguments[3]
+  next_request, run = requests[arguments[1]], arguments[2]
+  if arguments[1] == "session" then
+    caller = { Cookie = arguments[4], ["X-CSRF-Token"] = arguments[5], ["Sec-Fetch-Site"] = "same-origin" }
+  else
+    caller = { ["X-API-Key"] = arguments[3] }
+  end
   math.randomseed(os.time())
 end
 

@@ -8,6 +8,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u202a-\u202e\u20
 _WORD = re.compile(r"[^\W_]+(?:[.@+_-]+[^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
 _MOST_LETTERS = 60
+_MOST_SEARCHED = 20
 
 
 def has_forbidden(value: str) -> bool:
@@ -33,6 +34,11 @@ def words(value: str) -> set[str]:
         if not word.isalnum():
             found.update(_PART.findall(word))
     return found
+
+
+def prefix_query(text: str) -> str:
+    """A tsquery of which every word must begin a word of what is found; a text without words finds nothing."""
+    return " & ".join(f"'{word}':*" for word in tokens(text)[:_MOST_SEARCHED]) or "'~'"
 
 
 @lru_cache(8192)

@@ -91,6 +91,7 @@ create table account (
   is_pending boolean not null default false,
   email_verified_at timestamptz,
   password_hash text,
+  words tsvector not null default '',
   primary key (store_id, id),
   foreign key (store_id, staff_role_id) references staff_role,
   constraint staff_have_a_role check ((role = 'STAFF') = (staff_role_id is not null)),
@@ -98,6 +99,7 @@ create table account (
 );
 comment on column account.is_pending is 'Registered by somebody who has not shown that the e-mail address is his. There may be several for one address, each with a password of its own; none of them is found by it but in signing in.';
 create unique index account_email_once on account (store_id, email_normal) where not is_pending;
+create index account_words on account using gin (words);
 create index account_pending on account (store_id, email_normal, id) where is_pending;
 
 create table session (

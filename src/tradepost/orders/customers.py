@@ -27,7 +27,7 @@ class CustomerOut(AccountOut):
 
 
 class CustomersQuery(PageQuery):
-    """`search`: the beginning of a name or an e-mail address; `email`: a whole one."""
+    """`search`: words of a name or an e-mail address, or their beginnings; `email`: a whole one."""
 
     search: str | None = None
     email: str | None = None

@@ -9,7 +9,7 @@ from psycopg import sql
 from tradepost.core.errors import NotFound
 from tradepost.core.ids import first_of
 from tradepost.core.pages import Page
-from tradepost.core.texts import tokens, words, words_of
+from tradepost.core.texts import prefix_query, words, words_of
 from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
 from tradepost.db.arrays import bigints, byteas, integers, texts, uuids
 from tradepost.db.composing import Window
@@ -20,7 +20,6 @@ from tradepost.pricing import TaxLine
 _TURN = 0x6F72_6465
 _FIRST_NUMBER = 1000
 _MOST_WORDS = 200
-_MOST_SEARCHED = 20
 
 
 async def take_turn(tx: Tx, store_id: UUID) -> None:
@@ -230,7 +229,7 @@ async def page(db: Reader, visible: Visibility, wanted: OrderFilter, *, sort: So
     filters.add_if("placed.id < %(created_to)s", created_to=_moment(wanted.created_to))
     filters.add_if("placed.total_amount >= %(min_total)s", min_total=wanted.min_total)
     filters.add_if("placed.total_amount <= %(max_total)s", max_total=wanted.max_total)
-    filters.add_if("placed.words @@ %(words)s::tsquery", words=_search(wanted.search) if wanted.search else None)
+    filters.add_if("placed.words @@ %(words)s::tsquery", words=prefix_query(wanted.search) if wanted.search else None)
     by_total = sort.by is not None
     return await fetch_page(
         db,
@@ -247,12 +246,6 @@ async def page(db: Reader, visible: Visibility, wanted: OrderFilter, *, sort: So
 def _moment(moment: datetime | None) -> UUID | None:
     """Ids carry the time of placement, so a range of time is a range of ids."""
     return None if moment is None else first_of(max(0, int(moment.timestamp() * 1000)))
-
-
-def _search(text: str) -> str:
-    """A tsquery of which every word must begin a word of the order; a text without words finds nothing."""
-    wanted = tokens(text)[:_MOST_SEARCHED]
-    return " & ".join(f"'{word}':*" for word in wanted) or "'~'"
 
 
 async def find(db: Reader, visible: Visibility, order_id: UUID) -> Order:

@@ -32,7 +32,7 @@ _ROLE_EXAMPLE = {"name": "Warehouse", "permissions": ["orders:read", "stock:read
 
 
 class UsersQuery(PageQuery):
-    """`search`: the beginning of a name or an e-mail address."""
+    """`search`: words of a name or an e-mail address, or their beginnings."""
 
     search: str | None = None
     role: Role | None = None

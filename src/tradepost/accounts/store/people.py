@@ -11,7 +11,7 @@ from tradepost.accounts.model import Account, CustomerDraft, EmailTaken, Role
 from tradepost.core.errors import NotFound
 from tradepost.core.ids import uuid7
 from tradepost.core.pages import Page
-from tradepost.core.texts import normal_email
+from tradepost.core.texts import normal_email, prefix_query, words
 from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
 from tradepost.db.arrays import uuids
 from tradepost.db.composing import Window
@@ -96,7 +96,7 @@ async def password_hash(db: Reader, store_id: UUID, account_id: UUID) -> str | N
 
 
 class AccountFilter(msgspec.Struct, frozen=True):
-    """`staff` for those who work here, else customers. `search`: the beginning of a name or an address."""
+    """`staff` for those who work here, else customers. `search`: the beginnings of words of a name or an address."""
 
     staff: bool
     search: str | None = None
@@ -111,12 +111,7 @@ async def page(db: Reader, store_id: UUID, wanted: AccountFilter, *, window: Win
     filters.add_if("email_normal = %(email)s", email=normal_email(wanted.email) if wanted.email else None)
     filters.add_if("role = %(role)s", role=wanted.role)
     filters.add_if("is_active = %(is_active)s", is_active=wanted.is_active)
-    filters.add_if(
-        """(starts_with(email_normal, %(search)s) or starts_with(lower(first_name), %(search)s)
-            or starts_with(lower(last_name), %(search)s)
-            or starts_with(lower(first_name || ' ' || last_name), %(search)s))""",
-        search=normal_email(wanted.search) if wanted.search else None,
-    )
+    filters.add_if("words @@ %(words)s::tsquery", words=prefix_query(wanted.search) if wanted.search else None)
     return await fetch_page(
         db,
         select=_SELECT,
@@ -136,11 +131,11 @@ async def insert_customers(tx: Tx, store_id: UUID, drafts: Sequence[CustomerDraf
         async with tx.savepoint():
             await tx.run(
                 """
-                insert into account (store_id, id, email, email_normal, first_name, last_name, phone)
-                select %(store_id)s, id, email, email_normal, first_name, last_name, phone
+                insert into account (store_id, id, email, email_normal, first_name, last_name, phone, words)
+                select %(store_id)s, id, email, email_normal, first_name, last_name, phone, words::tsvector
                 from unnest(%(ids)b::uuid[], %(emails)b::text[], %(normal)b::text[], %(first)b::text[],
-                            %(last)b::text[], %(phones)b::text[])
-                     as draft (id, email, email_normal, first_name, last_name, phone)
+                            %(last)b::text[], %(phones)b::text[], %(words)b::text[])
+                     as draft (id, email, email_normal, first_name, last_name, phone, words)
                 """,
                 {
                     "store_id": store_id,
@@ -150,6 +145,7 @@ async def insert_customers(tx: Tx, store_id: UUID, drafts: Sequence[CustomerDraf
                     "first": [draft.first_name for draft in drafts],
                     "last": [draft.last_name for draft in drafts],
                     "phones": [draft.phone for draft in drafts],
+                    "words": [_words(draft.first_name, draft.last_name, draft.email) for draft in drafts],
                 },
             )
     except errors.UniqueViolation:
@@ -165,9 +161,9 @@ async def insert_pending(
     await tx.run(
         """
         insert into account (store_id, id, email, email_normal, first_name, last_name, phone, date_of_birth,
-                             is_pending, password_hash)
+                             is_pending, password_hash, words)
         values (%(store_id)s, %(id)s, %(email)s, %(normal)s, %(first_name)s, %(last_name)s, %(phone)s, %(born)s, true,
-                %(password_hash)s)
+                %(password_hash)s, %(words)s::tsvector)
         """,
         {
             "store_id": store_id,
@@ -179,6 +175,7 @@ async def insert_pending(
             "phone": draft.phone,
             "born": date_of_birth,
             "password_hash": password_hash,
+            "words": _words(draft.first_name, draft.last_name, draft.email),
         },
     )
     return account_id
@@ -192,9 +189,9 @@ async def insert_staff(tx: Tx, store_id: UUID, draft: CustomerDraft, *, role: Ro
             await tx.run(
                 """
                 insert into account (store_id, id, email, email_normal, first_name, last_name, phone, role,
-                                     staff_role_id)
+                                     staff_role_id, words)
                 values (%(store_id)s, %(id)s, %(email)s, %(normal)s, %(first_name)s, %(last_name)s, %(phone)s,
-                        %(role)s, %(staff_role_id)s)
+                        %(role)s, %(staff_role_id)s, %(words)s::tsvector)
                 """,
                 {
                     "store_id": store_id,
@@ -206,6 +203,7 @@ async def insert_staff(tx: Tx, store_id: UUID, draft: CustomerDraft, *, role: Ro
                     "phone": draft.phone,
                     "role": role,
                     "staff_role_id": staff_role_id,
+                    "words": _words(draft.first_name, draft.last_name, draft.email),
                 },
             )
     except errors.UniqueViolation:
@@ -224,6 +222,7 @@ async def set_profile(tx: Tx, store_id: UUID, account: Account) -> None:
             role = %(role)s,
             staff_role_id = %(staff_role_id)s,
             is_active = %(is_active)s,
+            words = %(words)s::tsvector,
             version = version + 1,
             updated_at = now()
         where store_id = %(store_id)s
@@ -239,6 +238,7 @@ async def set_profile(tx: Tx, store_id: UUID, account: Account) -> None:
             "role": account.role,
             "staff_role_id": account.staff_role_id,
             "is_active": account.is_active,
+            "words": _words(account.first_name, account.last_name, account.email),
         },
     )
 
@@ -259,6 +259,7 @@ async def set_password(tx: Tx, store_id: UUID, account_id: UUID, password_hash: 
 
 async def set_email(tx: Tx, store_id: UUID, account_id: UUID, email: str) -> None:
     """The address is this account's from now on: a mail has proved it. EmailTaken where another one has proved it."""
+    known = await get(tx, store_id, account_id)
     try:
         async with tx.savepoint():
             await tx.run(
@@ -268,12 +269,19 @@ async def set_email(tx: Tx, store_id: UUID, account_id: UUID, email: str) -> Non
                     email_normal = %(normal)s,
                     is_pending = false,
                     email_verified_at = now(),
+                    words = %(words)s::tsvector,
                     version = version + 1,
                     updated_at = now()
                 where store_id = %(store_id)s
                   and id = %(id)s
                 """,
-                {"store_id": store_id, "id": account_id, "email": email, "normal": normal_email(email)},
+                {
+                    "store_id": store_id,
+                    "id": account_id,
+                    "email": email,
+                    "normal": normal_email(email),
+                    "words": _words(known.first_name, known.last_name, email),
+                },
             )
     except errors.UniqueViolation:
         raise EmailTaken from None
@@ -294,3 +302,8 @@ async def other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> int:
         {"store_id": store_id},
     )
     return sum(1 for (other,) in rows if other != account_id)
+
+
+def _words(first_name: str, last_name: str, email: str) -> str:
+    """What somebody is found by, as a tsvector literal."""
+    return " ".join(words(f"{first_name} {last_name} {email}"))
