@@ -2,6 +2,7 @@
 
 from tradepost.inventory.actions import NOT_BELOW_ZERO, adjust, open_stock
 from tradepost.inventory.model import (
+    Holding,
     InsufficientStock,
     Level,
     Movement,
@@ -9,10 +10,20 @@ from tradepost.inventory.model import (
     allocate,
     available,
 )
-from tradepost.inventory.store import insert_location, levels_by_variant, locking, low_stock, write_movements
+from tradepost.inventory.promising import come_back, main_location, release, reserve, ship, take_back
+from tradepost.inventory.store import (
+    first_location,
+    holdings,
+    insert_location,
+    levels_by_variant,
+    locking,
+    low_stock,
+    write_movements,
+)
 
 __all__ = [
     "NOT_BELOW_ZERO",
+    "Holding",
     "InsufficientStock",
     "Level",
     "Movement",
@@ -20,10 +31,18 @@ __all__ = [
     "adjust",
     "allocate",
     "available",
+    "come_back",
+    "first_location",
+    "holdings",
     "insert_location",
     "levels_by_variant",
     "locking",
     "low_stock",
+    "main_location",
     "open_stock",
+    "release",
+    "reserve",
+    "ship",
+    "take_back",
     "write_movements",
 ]

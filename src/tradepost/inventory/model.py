@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from uuid import UUID
 
@@ -19,6 +19,8 @@ class MovementKind(StrEnum):
     ADJUSTMENT = "adjustment"
     RESERVE = "reserve"
     RELEASE = "release"
+    SHIP = "ship"
+    RETURN = "return"
 
 
 class Level(msgspec.Struct):
@@ -47,6 +49,14 @@ class Movement(msgspec.Struct, frozen=True):
     order_id: UUID | None = None
 
 
+class Holding(msgspec.Struct, frozen=True):
+    """Units of a variant that one location has promised to an order."""
+
+    variant_id: UUID
+    location_id: UUID
+    units: int
+
+
 def available(levels: Sequence[Level]) -> int:
     """How many can be promised over all locations."""
     return sum(level.available for level in levels)
@@ -68,4 +78,16 @@ def allocate(levels: Sequence[Level], quantity: int) -> list[tuple[UUID, int]]:
             level.reserved += share
             quantity -= share
             shares.append((level.location_id, share))
+    return shares
+
+
+def given_back(holdings: Sequence[Holding], units: Mapping[UUID, int]) -> list[tuple[UUID, UUID, int]]:
+    """From where units of variants are given back, of what is held: variant, location, units. No more than is held."""
+    left = dict(units)
+    shares: list[tuple[UUID, UUID, int]] = []
+    for holding in holdings:
+        share = min(left.get(holding.variant_id, 0), holding.units)
+        if share > 0:
+            left[holding.variant_id] -= share
+            shares.append((holding.variant_id, holding.location_id, share))
     return shares

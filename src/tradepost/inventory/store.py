@@ -11,7 +11,7 @@ from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
 from tradepost.db.arrays import integers, texts, uuids
 from tradepost.db.composing import Window
 from tradepost.db.connections import Row, Statement
-from tradepost.inventory.model import Level, Movement
+from tradepost.inventory.model import Holding, Level, Movement
 
 
 async def first_location(db: Reader, store_id: UUID) -> UUID | None:
@@ -75,6 +75,23 @@ def levels_by_variant(rows: Iterable[Row]) -> dict[UUID, list[Level]]:
         else [levels[0][1]]
         for variant_id, levels in found.items()
     }
+
+
+async def holdings(db: Reader, store_id: UUID, order_id: UUID) -> list[Holding]:
+    """What is promised to an order and has not left the house, in the order of ids."""
+    rows = await db.rows(
+        """
+        select variant_id, location_id, sum(reserved_change)::int4
+        from stock_movement
+        where store_id = %(store_id)s
+          and order_id = %(order_id)s
+        group by variant_id, location_id
+        having sum(reserved_change) > 0
+        order by variant_id, location_id
+        """,
+        {"store_id": store_id, "order_id": order_id},
+    )
+    return [Holding(*row) for row in rows]
 
 
 async def write_movements(tx: Tx, store_id: UUID, movements: Sequence[Movement]) -> None:

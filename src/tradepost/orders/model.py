@@ -46,6 +46,17 @@ class FulfillmentStatus(StrEnum):
     FULFILLED = "FULFILLED"
 
 
+class CancelReason(StrEnum):
+    """Why an order was cancelled. EXPIRED is the system's: it was not paid in time."""
+
+    CUSTOMER = "CUSTOMER"
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+    FRAUD = "FRAUD"
+    MISTAKE = "MISTAKE"
+    EXPIRED = "EXPIRED"
+    OTHER = "OTHER"
+
+
 class VariantNotAvailable(Invalid):
     """It is not on sale here: unknown, unpublished, archived or of another store look the same."""
 
@@ -173,6 +184,14 @@ class Order(msgspec.Struct, frozen=True):
     token_hash: bytes | None = None
     words: frozenset[str] = frozenset()
     """What a new order is found by, beside its number and products; not read back."""
+    held_because: str | None = None
+    cancelled_because: CancelReason | None = None
+    cancelled_at: datetime | None = None
+    deleted_at: datetime | None = None
+    tracking_company: str | None = None
+    tracking_number: str | None = None
+    revision: int = 1
+    """Counts what was agreed with the buyer: it grows with each edit, where `version` grows with every change."""
 
     @property
     def created_at(self) -> datetime:

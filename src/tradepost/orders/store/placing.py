@@ -1,21 +1,16 @@
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+"""What the desk reads and writes in its turn."""
+
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from psycopg import sql
 
-from tradepost.core.errors import NotFound
-from tradepost.core.ids import first_of
-from tradepost.core.pages import Page
-from tradepost.core.texts import prefix_query, words, words_of
-from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
+from tradepost.core.texts import words, words_of
+from tradepost.db import Tx
 from tradepost.db.arrays import bigints, byteas, integers, texts, uuids
-from tradepost.db.composing import Window
-from tradepost.db.connections import Row, Statement
-from tradepost.orders.model import Address, FulfillmentStatus, Line, Order, OrderStatus, PaymentStatus
-from tradepost.pricing import TaxLine
+from tradepost.db.connections import Statement
+from tradepost.orders.model import Order
 
 _TURN = 0x6F72_6465
 _FIRST_NUMBER = 1000
@@ -54,9 +49,9 @@ async def exists(tx: Tx, store_id: UUID, order_id: UUID) -> bool:
 
 async def insert_many(tx: Tx, store_id: UUID, orders: Sequence[Order], *, last_number: int) -> None:
     """The orders of a batch with the number of the last one. Whoever calls has the turn, so numbers have no gaps."""
-    shipping = [_json(order.shipping_address) for order in orders]
+    shipping = [json_of(order.shipping_address) for order in orders]
     billing = [
-        sent if order.billing_address is order.shipping_address else _json(order.billing_address)
+        sent if order.billing_address is order.shipping_address else json_of(order.billing_address)
         for order, sent in zip(orders, shipping, strict=True)
     ]
     await tx.write(
@@ -142,7 +137,7 @@ async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order]) -> None:
             "variants": uuids([line.variant_id for _, _, line in lines]),
             "skus": texts([line.sku for _, _, line in lines]),
             "names": texts([line.name for _, _, line in lines]),
-            "options": texts([_json(line.options) if line.options else "{}" for _, _, line in lines]),
+            "options": texts([json_of(line.options) if line.options else "{}" for _, _, line in lines]),
             "quantities": integers([line.quantity for _, _, line in lines]),
             "prices": bigints([line.price for _, _, line in lines]),
             "subtotals": bigints([line.subtotal for _, _, line in lines]),
@@ -153,7 +148,8 @@ async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order]) -> None:
     )
 
 
-def _json(value: object) -> str | None:
+def json_of(value: object) -> str | None:
+    """A value for a column of JSON."""
     return None if value is None else msgspec.json.encode(value).decode()
 
 
@@ -163,158 +159,3 @@ def _words(order: Order) -> str:
     for line in order.lines:
         found.update(words_of(line.name), words_of(line.sku))
     return " ".join(sorted(found)[:_MOST_WORDS] if len(found) > _MOST_WORDS else found)
-
-
-class Visibility(msgspec.Struct, frozen=True):
-    """Which orders a caller may see: all of the store, those of a customer, or the one of a token."""
-
-    store_id: UUID
-    customer_id: UUID | None = None
-    token_hash: bytes | None = None
-
-    def filters(self) -> Filters:
-        filters = Filters("placed.store_id = %(store_id)s", store_id=self.store_id)
-        filters.add_if("placed.customer_id = %(visible_customer)s", visible_customer=self.customer_id)
-        filters.add_if("placed.token_hash = %(visible_token)s", visible_token=self.token_hash)
-        return filters
-
-
-class OrderFilter(msgspec.Struct, frozen=True):
-    """What a list of orders is narrowed to. Amounts in minor units; times as [from, to)."""
-
-    search: str | None = None
-    status: OrderStatus | None = None
-    payment_status: PaymentStatus | None = None
-    fulfillment_status: FulfillmentStatus | None = None
-    customer_id: UUID | None = None
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    min_total: int | None = None
-    max_total: int | None = None
-
-
-SORTS = {
-    "-createdAt": Sort("placed.id", descending=True),
-    "createdAt": Sort("placed.id"),
-    "-totalAmount": Sort("placed.id", by="placed.total_amount", descending=True),
-    "totalAmount": Sort("placed.id", by="placed.total_amount"),
-}
-
-_SELECT = """
-    select placed.id, placed.order_number, placed.status, placed.payment_status, placed.fulfillment_status,
-           placed.customer_id, placed.email, placed.currency, placed.tax_included, placed.subtotal,
-           placed.discount_amount, placed.tax_amount, placed.shipping_amount, placed.total_amount,
-           placed.shipping_address, placed.billing_address, placed.notes, placed.version, placed.updated_at,
-           (select coalesce(jsonb_agg(jsonb_build_array(line.id, line.product_id, line.variant_id, line.sku, line.name,
-                    line.options, line.quantity, line.price, line.subtotal, line.discount_amount, line.tax_amount,
-                    line.total_amount) order by line.position), '[]')
-            from order_line as line
-            where line.store_id = placed.store_id and line.order_id = placed.id),
-           (select coalesce(jsonb_agg(jsonb_build_array(tax.name, tax.rate_ppm, tax.taxable_amount, tax.amount)
-                    order by tax.position), '[]')
-            from order_tax as tax
-            where tax.store_id = placed.store_id and tax.order_id = placed.id)
-    from sales_order as placed
-"""
-
-
-async def page(db: Reader, visible: Visibility, wanted: OrderFilter, *, sort: Sort, window: Window) -> Page[Order]:
-    """A page of the orders that a caller may see; the filter narrows that, and never widens it."""
-    filters = visible.filters()
-    filters.add_if("placed.status = %(status)s", status=wanted.status)
-    filters.add_if("placed.payment_status = %(payment)s", payment=wanted.payment_status)
-    filters.add_if("placed.fulfillment_status = %(fulfillment)s", fulfillment=wanted.fulfillment_status)
-    filters.add_if("placed.customer_id = %(customer)s", customer=wanted.customer_id)
-    filters.add_if("placed.id >= %(created_from)s", created_from=_moment(wanted.created_from))
-    filters.add_if("placed.id < %(created_to)s", created_to=_moment(wanted.created_to))
-    filters.add_if("placed.total_amount >= %(min_total)s", min_total=wanted.min_total)
-    filters.add_if("placed.total_amount <= %(max_total)s", max_total=wanted.max_total)
-    filters.add_if("placed.words @@ %(words)s::tsquery", words=prefix_query(wanted.search) if wanted.search else None)
-    by_total = sort.by is not None
-    return await fetch_page(
-        db,
-        select=_SELECT,
-        counted="from sales_order as placed",
-        filters=filters,
-        sort=sort,
-        window=window,
-        build=_order,
-        keys=lambda order: [order.total_amount, order.id] if by_total else [order.id],
-    )
-
-
-def _moment(moment: datetime | None) -> UUID | None:
-    """Ids carry the time of placement, so a range of time is a range of ids."""
-    return None if moment is None else first_of(max(0, int(moment.timestamp() * 1000)))
-
-
-async def find(db: Reader, visible: Visibility, order_id: UUID) -> Order:
-    """One order with its lines and taxes, in one statement. NotFound where it is absent or somebody else's."""
-    filters = visible.filters()
-    filters.add("placed.id = %(id)s", id=order_id)
-    found = await db.rows(_one(filters), filters.params)
-    if not found:
-        raise NotFound
-    return _order(found[0])
-
-
-async def totals_of(
-    db: Reader, store_id: UUID, customer_ids: Sequence[UUID], *, currency: str
-) -> dict[UUID, tuple[int, int]]:
-    """How many orders each customer has placed, and their totals in a currency; cancelled ones are left out of both."""
-    if not customer_ids:
-        return {}
-    rows = await db.rows(
-        """
-        select customer_id, count(*), coalesce(sum(total_amount) filter (where currency = %(currency)s), 0)::bigint
-        from sales_order
-        where store_id = %(store_id)s
-          and customer_id = any(%(customer_ids)s)
-          and status <> 'CANCELLED'
-        group by customer_id
-        """,
-        {"store_id": store_id, "customer_ids": uuids(customer_ids), "currency": currency},
-    )
-    return {customer_id: (count, total) for customer_id, count, total in rows}
-
-
-def _one(filters: Filters) -> Statement:
-    return sql.SQL("{} where {}").format(sql.SQL(_SELECT), filters.sql())
-
-
-def _order(row: Row) -> Order:
-    order_id, number, status, payment, fulfillment, customer_id, email, currency, tax_included, *rest = row
-    subtotal, discount, tax, shipping, total, shipping_address, billing_address, *last = rest
-    notes, version, updated_at, lines, taxes = last
-    return Order(
-        id=order_id,
-        order_number=number,
-        status=OrderStatus(status),
-        payment_status=PaymentStatus(payment),
-        fulfillment_status=FulfillmentStatus(fulfillment),
-        customer_id=customer_id,
-        email=email,
-        currency=currency,
-        tax_included=tax_included,
-        subtotal=subtotal,
-        discount_amount=discount,
-        tax_amount=tax,
-        shipping_amount=shipping,
-        total_amount=total,
-        shipping_address=_address(shipping_address),
-        billing_address=_address(billing_address),
-        notes=notes,
-        version=version,
-        updated_at=updated_at,
-        lines=[_line(fields) for fields in lines],
-        taxes=[TaxLine(*fields) for fields in taxes],
-    )
-
-
-def _address(value: dict[str, Any] | None) -> Address | None:
-    return None if value is None else msgspec.convert(value, Address)
-
-
-def _line(fields: Iterable[Any]) -> Line:
-    line_id, product_id, variant_id, *rest = fields
-    return Line(UUID(line_id), UUID(product_id), UUID(variant_id), *rest)
