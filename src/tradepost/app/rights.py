@@ -1,10 +1,10 @@
 """Who may do what: one line for each operation. The application does not start with an operation that is not here.
 
-PERSON is whoever has signed in, customer or staff. PUBLIC and PERSON operations that show somebody's data put the owner
-into their query: what is not yours is not found.
+PERSON is whoever has signed in, customer or staff; an owner is who has signed in to the account of a thing, or shows
+its token. Where an owner may do something, he is in the query: what is not yours is not found.
 """
 
-from tradepost.http.routes import PERSON, PUBLIC, or_person
+from tradepost.http.routes import PERSON, PUBLIC, or_owner, or_person
 
 RIGHTS = {
     "list_products": PUBLIC,
@@ -20,9 +20,27 @@ RIGHTS = {
     "quote_order": PUBLIC,
     "place_order": PUBLIC,
     "list_orders": or_person("orders:read"),
-    "read_order": PUBLIC,
-    "order_timeline": PUBLIC,
-    "explain_order": PUBLIC,
+    "read_order": or_owner("orders:read"),
+    "order_timeline": or_owner("orders:read"),
+    "explain_order": or_owner("orders:read"),
+    "change_order_status": or_owner("orders:edit"),
+    "change_order_shipping": "orders:edit",
+    "change_order_tracking": "orders:edit",
+    "cancel_order": or_owner("orders:cancel"),
+    "patch_order_cancel": or_owner("orders:cancel"),
+    "delete_order": "orders:delete",
+    "hold_order": "orders:edit",
+    "release_order": "orders:edit",
+    "change_order_addresses": or_owner("orders:edit"),
+    "add_order_note": "orders:edit",
+    "list_order_notes": "orders:read",
+    "pack_shipment": "orders:ship",
+    "list_shipments": or_owner("orders:read"),
+    "ship_shipment": "orders:ship",
+    "deliver_shipment": "orders:ship",
+    "lose_shipment": "orders:ship",
+    "return_shipment": "orders:ship",
+    "unpack_shipment": "orders:ship",
     "register": PUBLIC,
     "login": PUBLIC,
     "refresh": PUBLIC,

@@ -39,12 +39,14 @@ from tradepost.http.routes import Gate, Operation, resources
 from tradepost.inventory.api import routes as inventory_routes
 from tradepost.mail import Outbox, mailer_of, sender_of
 from tradepost.orders import Desks
-from tradepost.orders.api import routes as orders_routes
+from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
 from tradepost.stores import Stores
 
 AREAS = [
-    *(catalog_routes, inventory_routes, orders_routes, customers_routes),
+    *(catalog_routes, inventory_routes),
+    *orders_api.AREAS,
+    customers_routes,
     *accounts_api.AREAS,
     *(addresses_routes, events_routes),
 ]

@@ -284,7 +284,7 @@ create table stock_movement (
   variant_id uuid not null,
   location_id uuid not null,
   id uuid not null,
-  kind text not null check (kind in ('opening', 'adjustment', 'reserve', 'release')),
+  kind text not null check (kind in ('opening', 'adjustment', 'reserve', 'release', 'ship', 'return')),
   on_hand_change integer not null,
   reserved_change integer not null,
   reason text,
@@ -296,6 +296,7 @@ create table stock_movement (
   foreign key (store_id, variant_id, location_id) references stock_level,
   check (on_hand_change <> 0 or reserved_change <> 0)
 );
+create index stock_movement_of_order on stock_movement (store_id, order_id) where order_id is not null;
 comment on table stock_movement is 'Append-only: the levels are the sums of these rows.';
 
 create table order_counter (
@@ -329,13 +330,23 @@ create table sales_order (
   words tsvector not null,
   version integer not null default 1 check (version > 0),
   updated_at timestamptz not null,
+  held_because text,
+  cancelled_because text,
+  cancelled_at timestamptz,
+  deleted_at timestamptz,
+  tracking_company text,
+  tracking_number text,
+  revision integer not null default 1,
   constraint order_number_once unique (store_id, order_number),
   foreign key (store_id, customer_id) references account,
+  constraint cancelled_says_why check ((cancelled_because is null) = (cancelled_at is null)),
+  constraint deleted_is_cancelled check (deleted_at is null or status in ('CANCELLED', 'REFUNDED')),
   constraint total_adds_up check (
     total_amount = subtotal - discount_amount + shipping_amount + case when tax_included then 0 else tax_amount end
   )
 );
 comment on column sales_order.id is 'UUIDv7 of the database''s clock at placement: the order of ids is the order of placement, and carries the time.';
+comment on column sales_order.deleted_at is 'Out of every list, kept for the books.';
 comment on column sales_order.words is 'Search words, made by the program: no parser, no language.';
 create index sales_order_by_customer on sales_order (store_id, customer_id, id) where customer_id is not null;
 create index sales_order_by_status on sales_order (store_id, status, id);
@@ -378,3 +389,53 @@ create table order_tax (
   primary key (store_id, order_id, position),
   foreign key (store_id, order_id) references sales_order
 );
+
+create table order_note (
+  store_id uuid not null,
+  id uuid not null,
+  order_id uuid not null,
+  text text not null,
+  actor_kind text not null,
+  actor_id uuid,
+  created_at timestamptz not null default now(),
+  primary key (store_id, id),
+  foreign key (store_id, order_id) references sales_order
+);
+comment on table order_note is 'What staff tell each other about an order.';
+create index order_note_of_order on order_note (store_id, order_id, id);
+
+create table shipment (
+  store_id uuid not null,
+  id uuid not null,
+  order_id uuid not null,
+  location_id uuid not null,
+  status text not null check (status in ('PACKED', 'SHIPPED', 'DELIVERED', 'LOST', 'RETURNED', 'CANCELLED')),
+  carrier text,
+  service text,
+  tracking_number text,
+  tracking_url text,
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  shipped_at timestamptz,
+  delivered_at timestamptz,
+  primary key (store_id, id),
+  foreign key (store_id, order_id) references sales_order,
+  foreign key (store_id, location_id) references stock_location
+);
+comment on table shipment is 'A parcel of an order, from one location. Its units leave the stock when it is SHIPPED.';
+create index shipment_of_order on shipment (store_id, order_id, id);
+create index shipment_by_tracking on shipment (store_id, tracking_number) where tracking_number is not null;
+
+create table shipment_line (
+  store_id uuid not null,
+  shipment_id uuid not null,
+  order_id uuid not null,
+  line_id uuid not null,
+  variant_id uuid not null,
+  quantity integer not null check (quantity > 0),
+  primary key (store_id, shipment_id, line_id),
+  foreign key (store_id, shipment_id) references shipment,
+  foreign key (store_id, order_id, line_id) references order_line
+);
+create index shipment_line_of_order on shipment_line (store_id, order_id);

@@ -87,17 +87,17 @@ async def feed(db: Reader, store_id: UUID, *, after: str | None, limit: int) -> 
     return [_event(row) for row in rows]
 
 
-async def of_subject(db: Reader, store_id: UUID, subject_id: UUID) -> list[Event]:
-    """The history of one subject, in order."""
+async def of_subjects(db: Reader, store_id: UUID, subject_ids: Sequence[UUID]) -> list[Event]:
+    """The history of some subjects that belong together, in the order in which it happened."""
     rows = await db.rows(
         """
         select xid::text, id, name, subject_type, subject_id, sequence, actor_kind, actor_id, payload, created_at
         from event
         where store_id = %(store_id)s
-          and subject_id = %(subject_id)s
-        order by sequence
+          and subject_id = any(%(subject_ids)s)
+        order by created_at, id
         """,
-        {"store_id": store_id, "subject_id": subject_id},
+        {"store_id": store_id, "subject_ids": uuids(subject_ids)},
     )
     return [_event(row) for row in rows]
 

@@ -25,6 +25,7 @@ BASE = "/api/v1"
 PUBLIC = "public"
 PERSON = "person"
 _OR_PERSON = " or person"
+_OR_OWNER = " or owner"
 _MAX_KEY = 255
 _DEFAULTS: dict[str, Any] = {
     "status": 200,
@@ -213,8 +214,15 @@ def or_person(permission: str) -> str:
     return permission + _OR_PERSON
 
 
+def or_owner(permission: str) -> str:
+    """For operations on one thing that those with the permission, and its owner, may do; all others do not find it."""
+    return permission + _OR_OWNER
+
+
 def _check_permission(right: str, actor: Actor) -> None:
     """Unauthenticated for nobody, Forbidden for somebody who may not."""
+    if right.endswith(_OR_OWNER):
+        return
     permission = right.removesuffix(_OR_PERSON)
     if actor.session_id is not None and (permission == PERSON or permission != right):
         return

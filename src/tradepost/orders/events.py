@@ -19,3 +19,54 @@ class OrderPlaced(Fact, frozen=True):
     currency: str
     total: int
     items: list[Taken]
+
+
+class OrderStatusChanged(Fact, frozen=True):
+    """One of its three statuses moved; `from_` and `to` are the order's own, and may be the same."""
+
+    subject_type = "order"
+    from_: str = msgspec.field(name="from")
+    to: str
+    payment_status: str
+    fulfillment_status: str
+
+
+class OrderHeld(Fact, frozen=True):
+    subject_type = "order"
+
+
+class OrderReleased(Fact, frozen=True):
+    subject_type = "order"
+
+
+class OrderCancelled(Fact, frozen=True):
+    """Its stock was given back, and so is its money."""
+
+    subject_type = "order"
+    reason: str
+
+
+class OrderDeleted(Fact, frozen=True):
+    """It is in no list any more, and kept for the books."""
+
+    subject_type = "order"
+
+
+class OrderAddressChanged(Fact, frozen=True):
+    """Names of fields, not what is in them."""
+
+    subject_type = "order"
+    fields: list[str]
+
+
+class OrderTrackingChanged(Fact, frozen=True):
+    subject_type = "order"
+    tracking_company: str | None
+    tracking_number: str | None
+
+
+class OrderNoted(Fact, frozen=True):
+    """Staff wrote something down; customers do not read it."""
+
+    subject_type = "order"
+    note_id: UUID

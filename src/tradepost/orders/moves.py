@@ -8,7 +8,7 @@ import msgspec
 from tradepost.core.actors import Actor
 from tradepost.core.errors import Forbidden
 from tradepost.core.states import InvalidTransition, States
-from tradepost.orders.model import FulfillmentStatus, Order, OrderStatus, PaymentStatus
+from tradepost.orders.model import FulfillmentStatus, OrderStatus, PaymentStatus
 
 _PENDING, _CONFIRMED, _PROCESSING = OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.PROCESSING
 _SHIPPED, _DELIVERED = OrderStatus.SHIPPED, OrderStatus.DELIVERED
@@ -56,14 +56,18 @@ class Goods(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    order: Order
+    """All that decides what may happen to an order next. `total` in minor units."""
+
+    status: OrderStatus
+    total: int
+    is_on_hold: bool
     money: Money
     goods: Goods
 
     @property
     def due(self) -> int:
         """What is still to be paid: below zero where there is something to give back."""
-        return self.order.total_amount - self.money.kept
+        return self.total - self.money.kept
 
 
 def payment_status_of(total: int, money: Money) -> PaymentStatus:
@@ -103,8 +107,8 @@ def fulfillment_status_of(goods: Goods) -> FulfillmentStatus:
     return FulfillmentStatus.FULFILLED if goods.shipped >= goods.ordered else FulfillmentStatus.PARTIAL
 
 
-def status_of(facts: Facts) -> OrderStatus:
-    """Where the facts carry an order by themselves.
+def steps_of(facts: Facts) -> list[OrderStatus]:
+    """The statuses that the facts carry an order through, from the present one on; the last is where it stays.
 
     | from | to | when |
     |---|---|---|
@@ -114,19 +118,20 @@ def status_of(facts: Facts) -> OrderStatus:
     | SHIPPED | DELIVERED | all of it is there |
     | SHIPPED, DELIVERED | REFUNDED | all that was paid was given back |
     """
-    status, goods = facts.order.status, facts.goods
-    paid = payment_status_of(facts.order.total_amount, facts.money)
-    if status is _PENDING and paid in (PaymentStatus.PAID, PaymentStatus.AUTHORIZED):
-        status = _CONFIRMED
-    if status is _CONFIRMED and goods.packed + goods.shipped > 0:
-        status = _PROCESSING
-    if status is _PROCESSING and goods.ordered <= goods.shipped:
-        status = _SHIPPED
-    if status is _SHIPPED and goods.ordered <= goods.delivered:
-        status = _DELIVERED
-    if status in (_SHIPPED, _DELIVERED) and paid is PaymentStatus.REFUNDED:
-        status = _REFUNDED
-    return status
+    goods = facts.goods
+    paid = payment_status_of(facts.total, facts.money)
+    carries = {
+        (_PENDING, _CONFIRMED): paid in (PaymentStatus.PAID, PaymentStatus.AUTHORIZED),
+        (_CONFIRMED, _PROCESSING): goods.packed + goods.shipped > 0,
+        (_PROCESSING, _SHIPPED): goods.ordered <= goods.shipped,
+        (_SHIPPED, _DELIVERED): goods.ordered <= goods.delivered,
+        (_SHIPPED, _REFUNDED): paid is PaymentStatus.REFUNDED,
+        (_DELIVERED, _REFUNDED): paid is PaymentStatus.REFUNDED,
+    }
+    steps = [facts.status]
+    while following := next((to for (now, to), holds in carries.items() if holds and now is steps[-1]), None):
+        steps.append(following)
+    return steps
 
 
 class Action(StrEnum):
@@ -135,6 +140,7 @@ class Action(StrEnum):
     PROCESS = "process"
     SHIP = "ship"
     DELIVER = "deliver"
+    MOVE_PARCEL = "move_parcel"
     CANCEL = "cancel"
     HOLD = "hold"
     RELEASE = "release"
@@ -161,6 +167,7 @@ ON_HOLD = Obstacle("on_hold", "The order is on hold: release it first")
 NOT_ON_HOLD = Obstacle("not_on_hold", "The order is not on hold")
 NOTHING_DUE = Obstacle("nothing_due", "There is nothing left to pay")
 PAYMENT_UNDER_WAY = Obstacle("payment_under_way", "A payment is under way")
+NO_PARCEL = Obstacle("no_parcel", "There is no parcel")
 NOTHING_TO_SHIP = Obstacle("nothing_to_ship", "Everything is packed or shipped")
 NOTHING_ON_ITS_WAY = Obstacle("nothing_on_its_way", "Nothing is on its way")
 PACKED = Obstacle("packed", "Something is packed already")
@@ -173,11 +180,11 @@ Question = Callable[[Facts], Obstacle | None]
 
 
 def _ended(facts: Facts) -> Obstacle | None:
-    return ENDED if facts.order.status in (_CANCELLED, _REFUNDED) else None
+    return ENDED if facts.status in (_CANCELLED, _REFUNDED) else None
 
 
 def _held(facts: Facts) -> Obstacle | None:
-    return ON_HOLD if facts.order.held_because is not None else None
+    return ON_HOLD if facts.is_on_hold else None
 
 
 def _to_pay(facts: Facts) -> Obstacle | None:
@@ -187,7 +194,7 @@ def _to_pay(facts: Facts) -> Obstacle | None:
 
 
 def _to_ship(facts: Facts) -> Obstacle | None:
-    if facts.order.status not in (_CONFIRMED, _PROCESSING):
+    if facts.status not in (_CONFIRMED, _PROCESSING):
         return NOT_CONFIRMED
     return None if facts.goods.ordered > facts.goods.shipped else NOTHING_TO_SHIP
 
@@ -229,15 +236,19 @@ _BEFORE_PACKING = (_ended, _shipped, _packed)
 
 RULES: Mapping[Action, Rule] = {
     Action.PAY: Rule(_WORKS, (_ended, _to_pay), (_ended, _to_pay)),
-    Action.CONFIRM: Rule(_WORKS, (_held, _unless(lambda facts: facts.order.status is _PENDING, NOT_PENDING))),
-    Action.PROCESS: Rule(_WORKS, (_held, _unless(lambda facts: facts.order.status is _CONFIRMED, NOT_CONFIRMED))),
+    Action.CONFIRM: Rule(_WORKS, (_held, _unless(lambda facts: facts.status is _PENDING, NOT_PENDING))),
+    Action.PROCESS: Rule(_WORKS, (_held, _unless(lambda facts: facts.status is _CONFIRMED, NOT_CONFIRMED))),
     Action.SHIP: Rule("orders:ship", (_ended, _held, _to_ship)),
     Action.DELIVER: Rule(
         "orders:ship", (_unless(lambda facts: facts.goods.shipped > facts.goods.delivered, NOTHING_ON_ITS_WAY),)
     ),
+    Action.MOVE_PARCEL: Rule(
+        "orders:ship",
+        (_held, _unless(lambda facts: facts.goods.packed + facts.goods.shipped > 0, NO_PARCEL)),
+    ),
     Action.CANCEL: Rule("orders:cancel", (_ended, _shipped), _BEFORE_PACKING),
     Action.HOLD: Rule(_WORKS, (_ended, _held)),
-    Action.RELEASE: Rule(_WORKS, (_unless(lambda facts: facts.order.held_because is not None, NOT_ON_HOLD),)),
+    Action.RELEASE: Rule(_WORKS, (_unless(lambda facts: facts.is_on_hold, NOT_ON_HOLD),)),
     Action.CHANGE_ADDRESS: Rule(_WORKS, _BEFORE_PACKING, _BEFORE_PACKING),
     Action.CHANGE_TRACKING: Rule(_WORKS, (_ended,)),
     Action.EDIT: Rule(_WORKS, (_ended, _unless(lambda facts: facts.goods.ordered > facts.goods.shipped, SHIPPED))),
@@ -269,7 +280,7 @@ def check(action: Action, facts: Facts, *, actor: Actor, owns: bool = False) -> 
         msg = f"This needs the permission {RULES[action].permission}"
         raise Forbidden(msg)
     if obstacle is not None:
-        status = facts.order.status
+        status = facts.status
         possible = sorted(STATES.moves[status])
         extra = {"reason": obstacle.code, "action": action, "currentState": status, "possible": possible}
         raise InvalidTransition(obstacle.detail, extra=extra)

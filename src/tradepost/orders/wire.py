@@ -94,8 +94,8 @@ class ItemOut(Out):
     total_amount: str
 
 
-class OrderOut(Out):
-    """Everything but ids, statuses and times is as it was when the order was placed."""
+class OrderCore(Out):
+    """What an order is from its placement on: but for statuses and times, only an edit changes it."""
 
     id: UUID
     order_number: str
@@ -118,12 +118,6 @@ class OrderOut(Out):
     version: int
     created_at: str
     updated_at: str
-
-
-class PlacedOut(OrderOut, omit_defaults=True):
-    """`accessToken` is for guests only: it shows this one order, as `X-Order-Token`."""
-
-    access_token: str | None = None
 
 
 class QuotedItemOut(Out):
@@ -250,9 +244,9 @@ def address_of(given: AddressIn | None, pointer: str) -> Address | None:
     )
 
 
-def order_out(order: Order) -> OrderOut:
+def core_out(order: Order) -> OrderCore:
     written = money.writer(order.currency)
-    return OrderOut(
+    return OrderCore(
         id=order.id,
         order_number=order.order_number,
         customer_id=order.customer_id,

@@ -32,3 +32,39 @@ create table order_note (
 );
 comment on table order_note is 'What staff tell each other about an order.';
 create index order_note_of_order on order_note (store_id, order_id, id);
+
+create table shipment (
+  store_id uuid not null,
+  id uuid not null,
+  order_id uuid not null,
+  location_id uuid not null,
+  status text not null check (status in ('PACKED', 'SHIPPED', 'DELIVERED', 'LOST', 'RETURNED', 'CANCELLED')),
+  carrier text,
+  service text,
+  tracking_number text,
+  tracking_url text,
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  shipped_at timestamptz,
+  delivered_at timestamptz,
+  primary key (store_id, id),
+  foreign key (store_id, order_id) references sales_order,
+  foreign key (store_id, location_id) references stock_location
+);
+comment on table shipment is 'A parcel of an order, from one location. Its units leave the stock when it is SHIPPED.';
+create index shipment_of_order on shipment (store_id, order_id, id);
+create index shipment_by_tracking on shipment (store_id, tracking_number) where tracking_number is not null;
+
+create table shipment_line (
+  store_id uuid not null,
+  shipment_id uuid not null,
+  order_id uuid not null,
+  line_id uuid not null,
+  variant_id uuid not null,
+  quantity integer not null check (quantity > 0),
+  primary key (store_id, shipment_id, line_id),
+  foreign key (store_id, shipment_id) references shipment,
+  foreign key (store_id, order_id, line_id) references order_line
+);
+create index shipment_line_of_order on shipment_line (store_id, order_id);

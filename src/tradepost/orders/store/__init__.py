@@ -1,6 +1,6 @@
 """Orders in the database: `placing` is the desk's, `reading` finds, `changing` writes what has changed."""
 
-from tradepost.orders.store.changing import save
+from tradepost.orders.store.changing import Note, get_note, insert_note, notes_of, save
 from tradepost.orders.store.placing import exists, facts, insert_lines, insert_many, take_turn
 from tradepost.orders.store.reading import (
     SORTS,
@@ -14,14 +14,18 @@ from tradepost.orders.store.reading import (
 
 __all__ = [
     "SORTS",
+    "Note",
     "OrderFilter",
     "Visibility",
     "exists",
     "facts",
     "find",
+    "get_note",
     "insert_lines",
     "insert_many",
+    "insert_note",
     "lock",
+    "notes_of",
     "page",
     "save",
     "take_turn",

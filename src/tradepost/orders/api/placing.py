@@ -2,12 +2,11 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import events
-from tradepost.accounts import hash_secret
+from tradepost import events, shipping
 from tradepost.core import money
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.errors import FieldError, Forbidden, NotFound, ReferenceNotFound, invalid
-from tradepost.events.api import event_out
+from tradepost.events.api import EventOut, event_out
 from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
 from tradepost.http.paging import choose
@@ -16,6 +15,7 @@ from tradepost.idempotency import IdempotencyKeyReused, StoredAnswer
 from tradepost.orders import quoting, store
 from tradepost.orders.addressing import Addresses, addresses_of
 from tradepost.orders.deciding import Again, Placed
+from tradepost.orders.life import READ_ALL, visible
 from tradepost.orders.model import (
     CurrencyNotSupported,
     InsufficientStock,
@@ -27,19 +27,18 @@ from tradepost.orders.model import (
     buyer_words,
 )
 from tradepost.orders.placing import Desks
-from tradepost.orders.store import SORTS, Visibility
+from tradepost.orders.shown import OrderOut, PlacedOut, shown, whole
+from tradepost.orders.store import SORTS
 from tradepost.orders.wire import (
     ExplanationOut,
     OrderIn,
-    OrderOut,
     OrdersQuery,
-    PlacedOut,
     QuoteIn,
     QuoteOut,
     TimelineOut,
+    core_out,
     filter_of,
     items_of,
-    order_out,
     quote_out,
 )
 from tradepost.pricing import AmountOutOfRange, explain
@@ -47,7 +46,6 @@ from tradepost.stores import store_of
 
 routes = Routes("Orders", "Quote, place and read orders.")
 
-READ_ALL = "orders:read"
 WRITE_ALL = "orders:write"
 
 _ADDRESS = {
@@ -70,9 +68,10 @@ async def list_orders(call: Call, query: OrdersQuery) -> Answer:
     wanted = filter_of(query, store_of(call).currency)
     async with call.db.read() as db:
         page = await store.page(
-            db, _visible(call.actor), wanted, sort=choose(SORTS, query.sort), window=_window(call, query)
+            db, visible(call.actor), wanted, sort=choose(SORTS, query.sort), window=_window(call, query)
         )
-    return call.json(page_out(call, query, page, order_out))
+        found = await shown(db, call.actor, page.items)
+    return call.json(page_out(call, query, page, lambda order: found[order.id]))
 
 
 @routes.act(
@@ -131,16 +130,20 @@ async def place_order(call: Call, body: OrderIn) -> Answer:
         case Again(stored):
             answer = replayed(stored)
             status, headers, kept = answer.status, answer.headers, answer.body
-    if call.actor.kind is ActorKind.GUEST:
-        kept = _with_token(kept, desks)
-    return Answer(status, kept, headers=[("cache-control", "no-store"), *headers])
+    is_guest = call.actor.kind is ActorKind.GUEST
+    token = desks.token_of(_id_in(kept)) if is_guest else None
+    is_own = is_guest or (customer_id is not None and customer_id == call.actor.id)
+    said = whole(kept, call.actor, is_own=is_own, access_token=token)
+    return Answer(status, said, headers=[("cache-control", "no-store"), *headers])
 
 
 @routes.get("/orders/{order_id}", answer=OrderOut, problems=[NotFound])
 async def read_order(call: Call) -> Answer:
     """Read one order: any of the store for staff, one's own for everybody else."""
-    order = await _find(call)
-    return call.json(order_out(order), headers=[etag(order.version)])
+    async with call.db.read() as db:
+        order = await store.find(db, visible(call.actor), call.id("order_id"))
+        found = await shown(db, call.actor, [order])
+    return call.json(found[order.id], headers=[etag(order.version)])
 
 
 @routes.get("/orders/{order_id}/timeline", answer=TimelineOut, problems=[NotFound])
@@ -148,8 +151,17 @@ async def order_timeline(call: Call) -> Answer:
     """What happened to an order, in order, and who did it."""
     order = await _find(call)
     async with call.db.read() as db:
-        happened = await events.of_subject(db, call.actor.store_id, order.id)
-    return call.json(TimelineOut([event_out(event) for event in happened]))
+        parcels = await shipping.of_orders(db, call.actor.store_id, [order.id])
+        subjects = [order.id, *(shipment.id for shipment in parcels.get(order.id, ()))]
+        happened = await events.of_subjects(db, call.actor.store_id, subjects)
+    return call.json(TimelineOut([_told(call.actor, event_out(event)) for event in happened]))
+
+
+def _told(actor: Actor, event: EventOut) -> EventOut:
+    """Who it was, staff may know; the buyer knows himself, and of others only what they are."""
+    if actor.may(READ_ALL) or event.actor.id == actor.id:
+        return event
+    return msgspec.structs.replace(event, actor=msgspec.structs.replace(event.actor, id=None))
 
 
 @routes.get("/orders/{order_id}/explain", answer=ExplanationOut, problems=[NotFound])
@@ -163,18 +175,7 @@ async def explain_order(call: Call) -> Answer:
 
 async def _find(call: Call) -> Order:
     async with call.db.read() as db:
-        return await store.find(db, _visible(call.actor), call.id("order_id"))
-
-
-def _visible(actor: Actor) -> Visibility:
-    """All orders for those who may read all; one's own, and the one of a token, for everybody else."""
-    if actor.may(READ_ALL):
-        return Visibility(actor.store_id)
-    token_hash = hash_secret(actor.order_token) if actor.order_token else None
-    customer_id = actor.id if actor.session_id else None
-    if token_hash is None and customer_id is None:
-        raise NotFound
-    return Visibility(actor.store_id, customer_id, token_hash)
+        return await store.find(db, visible(call.actor), call.id("order_id"))
 
 
 def _window(call: Call, query: OrdersQuery):  # noqa: ANN202 - see http.window
@@ -222,14 +223,12 @@ def _request(call: Call, body: OrderIn, to: Addresses, *, customer_id: UUID | No
 
 
 def _keep(order: Order) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The answer to a placed order, as its idempotency key keeps it: without the guest's secret."""
-    return 201, [("location", f"/api/v1/orders/{order.id}"), etag(order.version)], msgspec.json.encode(order_out(order))
+    """The answer to a placed order, as its idempotency key keeps it: see `shown.whole` for the rest."""
+    return 201, [("location", f"/api/v1/orders/{order.id}"), etag(order.version)], msgspec.json.encode(core_out(order))
 
 
 _ID_AT = len('{"id":"')
 
 
-def _with_token(body: bytes, desks: Desks) -> bytes:
-    """Adds the guest's access token, which is made from the order's id and kept nowhere in clear."""
-    order_id = UUID(body[_ID_AT : _ID_AT + 36].decode())
-    return body[:-1] + b',"accessToken":"' + desks.token_of(order_id).encode() + b'"}'
+def _id_in(core: bytes) -> UUID:
+    return UUID(core[_ID_AT : _ID_AT + 36].decode())

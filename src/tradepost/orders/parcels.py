@@ -1,0 +1,130 @@
+"""Parcels of an order: packed, shipped, delivered, or not."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from tradepost import inventory, shipping
+from tradepost.core.actors import Actor
+from tradepost.core.errors import FieldError, NotFound, ValidationFailed
+from tradepost.db import Tx
+from tradepost.orders.life import Opened, close
+from tradepost.orders.model import Order
+from tradepost.shipping import Shipment, ShipmentLine, ShipmentStatus, Tracking
+
+_NO_TRACKING = Tracking()
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What goes into a parcel, and from where: all that is left, where no lines are named."""
+
+    lines: Sequence[tuple[UUID, int]] | None = None
+    location_id: UUID | None = None
+    tracking: Tracking = _NO_TRACKING
+
+
+async def pack(tx: Tx, opened: Opened, wanted: Wanted) -> tuple[Opened, Shipment]:
+    """A parcel with units of the order. Raises ValidationFailed, ReferenceNotFound, NotFound without a location."""
+    shipment = await _pack(tx, opened, wanted)
+    return await close(tx, opened), shipment
+
+
+async def ship_rest(tx: Tx, opened: Opened, *, tracking: Tracking = _NO_TRACKING) -> Opened:
+    """Ships all that is packed, and packs and ships the rest. Raises InsufficientStock."""
+    if any(opened.unpacked().values()):
+        await _pack(tx, opened, Wanted(tracking=tracking))
+    shipments = (await shipping.of_orders(tx, opened.actor.store_id, [opened.order.id]))[opened.order.id]
+    for shipment in shipments:
+        if shipment.status is ShipmentStatus.PACKED:
+            await shipping.ship(tx, shipment, tracking=tracking, actor=opened.actor)
+    return await close(tx, opened, _tracked(opened.order, tracking))
+
+
+async def deliver_all(tx: Tx, opened: Opened) -> Opened:
+    """Everything that is on its way is there."""
+    for shipment in opened.shipments:
+        if shipment.status is ShipmentStatus.SHIPPED:
+            await shipping.deliver(tx, shipment, actor=opened.actor)
+    return await close(tx, opened)
+
+
+async def ship(tx: Tx, opened: Opened, shipment_id: UUID, *, tracking: Tracking) -> tuple[Opened, Shipment]:
+    """Hands a parcel to the carrier. Raises NotFound, InvalidTransition, InsufficientStock."""
+    sent = await shipping.ship(tx, of(opened, shipment_id), tracking=tracking, actor=opened.actor)
+    return await close(tx, opened, _tracked(opened.order, sent.tracking)), sent
+
+
+async def move(tx: Tx, opened: Opened, shipment_id: UUID, to: ShipmentStatus) -> tuple[Opened, Shipment]:
+    """What became of a parcel: DELIVERED, LOST, RETURNED or CANCELLED. Raises NotFound, InvalidTransition."""
+    act = {
+        ShipmentStatus.DELIVERED: shipping.deliver,
+        ShipmentStatus.LOST: shipping.lose,
+        ShipmentStatus.RETURNED: shipping.come_back,
+        ShipmentStatus.CANCELLED: shipping.cancel,
+    }[to]
+    moved = await act(tx, of(opened, shipment_id), actor=opened.actor)
+    return await close(tx, opened), moved
+
+
+def of(opened: Opened, shipment_id: UUID) -> Shipment:
+    """A parcel of the order. NotFound."""
+    found = next((shipment for shipment in opened.shipments if shipment.id == shipment_id), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def _pack(tx: Tx, opened: Opened, wanted: Wanted) -> Shipment:
+    lines = _lines(opened, wanted.lines)
+    location_id = wanted.location_id or await _location(tx, opened.order.id, lines, opened.actor)
+    return await shipping.pack(
+        tx, opened.order.id, lines, location_id=location_id, tracking=wanted.tracking, actor=opened.actor
+    )
+
+
+def _lines(opened: Opened, wanted: Sequence[tuple[UUID, int]] | None) -> list[ShipmentLine]:
+    """The units that go into a parcel. ValidationFailed for lines that there are not, or more units than are left."""
+    left = opened.unpacked()
+    variants = {line.id: line.variant_id for line in opened.order.lines}
+    if wanted is None:
+        wanted = [(line_id, quantity) for line_id, quantity in left.items() if quantity]
+    if problems := list(_problems(wanted, left)):
+        raise ValidationFailed(problems[0].detail, errors=problems)
+    return [ShipmentLine(line_id, variants[line_id], quantity) for line_id, quantity in wanted]
+
+
+def _problems(wanted: Sequence[tuple[UUID, int]], left: Mapping[UUID, int]) -> list[FieldError]:
+    problems: list[FieldError] = []
+    named: set[UUID] = set()
+    for at, (line_id, quantity) in enumerate(wanted):
+        if line_id not in left:
+            problems.append(FieldError(f"/items/{at}/itemId", "reference_not_found", "is no item of this order"))
+        elif line_id in named:
+            problems.append(FieldError(f"/items/{at}/itemId", "ambiguous", "is named twice"))
+        elif quantity > left[line_id]:
+            problems.append(FieldError(f"/items/{at}/quantity", "out_of_range", f"{left[line_id]} are left to ship"))
+        named.add(line_id)
+    return problems or ([] if wanted else [FieldError("/items", "required", "has no item")])
+
+
+async def _location(tx: Tx, order_id: UUID, lines: Sequence[ShipmentLine], actor: Actor) -> UUID:
+    """The location that has promised the most of these units; the store's first where none has."""
+    held = await inventory.holdings(tx, actor.store_id, order_id)
+    units = {line.variant_id: line.quantity for line in lines}
+    found = inventory.main_location(held, units) or await inventory.first_location(tx, actor.store_id)
+    if found is None:
+        msg = "The store has no stock location"
+        raise NotFound(msg)
+    return found
+
+
+def _tracked(order: Order, tracking: Tracking) -> Order:
+    """The order's own tracking is that of the parcel that left last, where it has any."""
+    if tracking.number is None and tracking.carrier is None:
+        return order
+    return msgspec.structs.replace(
+        order,
+        tracking_company=tracking.carrier or order.tracking_company,
+        tracking_number=tracking.number or order.tracking_number,
+    )

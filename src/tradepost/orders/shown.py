@@ -1,0 +1,157 @@
+"""An order with what hangs on it, as somebody may see it: parcels, payments, and what he may do next."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from uuid import UUID
+
+import msgspec
+
+from tradepost.core import money
+from tradepost.core.actors import Actor, ActorKind
+from tradepost.db import Reader
+from tradepost.http import Out
+from tradepost.orders import moves
+from tradepost.orders.life import READ_ALL, Opened, opened_all, owns
+from tradepost.orders.model import CancelReason, Order, OrderStatus
+from tradepost.orders.moves import RULES, Action, Facts, Goods, Money
+from tradepost.orders.wire import OrderCore, core_out
+from tradepost.shipping import Shipment, ShipmentStatus
+
+
+class ActionOut(Out):
+    """Something that may be done to the order: whether by this caller and now, and if not, why not."""
+
+    name: Action
+    allowed: bool
+    reason: str | None
+    requires: str
+
+
+class ShipmentItemOut(Out):
+    item_id: UUID
+    quantity: int
+
+
+class ShipmentOut(Out):
+    id: UUID
+    location_id: UUID
+    status: ShipmentStatus
+    carrier: str | None
+    service: str | None
+    tracking_number: str | None
+    tracking_url: str | None
+    items: list[ShipmentItemOut]
+    created_at: datetime
+    shipped_at: datetime | None
+    delivered_at: datetime | None
+
+
+class OrderOut(OrderCore):
+    """`heldBecause` is for staff. `actions` are those that there are at all, with what each requires."""
+
+    paid_amount: str
+    refunded_amount: str
+    is_on_hold: bool
+    held_because: str | None
+    cancel_reason: CancelReason | None
+    cancelled_at: datetime | None
+    tracking_company: str | None
+    tracking_number: str | None
+    shipments: list[ShipmentOut]
+    actions: list[ActionOut]
+
+
+class PlacedOut(OrderOut, omit_defaults=True):
+    """`accessToken` is for guests only: it shows this one order, as `X-Order-Token`."""
+
+    access_token: str | None = None
+
+
+async def shown(db: Reader, actor: Actor, orders: Sequence[Order]) -> dict[UUID, OrderOut]:
+    """Orders as the actor sees them, by id: two statements for all of them."""
+    found = await opened_all(db, orders, actor)
+    return {opened.order.id: order_out(opened) for opened in found}
+
+
+def order_out(opened: Opened) -> OrderOut:
+    order, facts, actor = opened.order, opened.facts, opened.actor
+    written = money.writer(order.currency)
+    return OrderOut(
+        **msgspec.structs.asdict(core_out(order)),
+        paid_amount=written(facts.money.captured),
+        refunded_amount=written(facts.money.refunded),
+        is_on_hold=facts.is_on_hold,
+        held_because=order.held_because if actor.may(READ_ALL) else None,
+        cancel_reason=order.cancelled_because,
+        cancelled_at=order.cancelled_at,
+        tracking_company=order.tracking_company,
+        tracking_number=order.tracking_number,
+        shipments=[shipment_out(shipment) for shipment in opened.shipments],
+        actions=actions_out(facts, actor=actor, is_own=owns(actor, order)),
+    )
+
+
+def actions_out(facts: Facts, *, actor: Actor, is_own: bool) -> list[ActionOut]:
+    return [_action_out(action, facts, actor=actor, is_own=is_own) for action in Action]
+
+
+def shipment_out(shipment: Shipment) -> ShipmentOut:
+    return ShipmentOut(
+        id=shipment.id,
+        location_id=shipment.location_id,
+        status=shipment.status,
+        carrier=shipment.tracking.carrier,
+        service=shipment.tracking.service,
+        tracking_number=shipment.tracking.number,
+        tracking_url=shipment.tracking.url,
+        items=[ShipmentItemOut(line.line_id, line.quantity) for line in shipment.lines],
+        created_at=shipment.created_at,
+        shipped_at=shipment.shipped_at,
+        delivered_at=shipment.delivered_at,
+    )
+
+
+def _action_out(action: Action, facts: Facts, *, actor: Actor, is_own: bool) -> ActionOut:
+    obstacle = moves.obstacle_to(action, facts, actor=actor, owns=is_own)
+    reason = obstacle.code if obstacle else None
+    return ActionOut(action, obstacle is None, reason, RULES[action].requires)
+
+
+class _Kept(msgspec.Struct, rename="camel"):
+    """What of a kept answer decides what else is said of a new order."""
+
+    currency: str
+    total_amount: str
+
+
+def whole(core: bytes, actor: Actor, *, is_own: bool, access_token: str | None = None) -> bytes:
+    """The answer to a placement, from the core that is kept: what else there is to say is the same for all new orders.
+
+    So it is neither kept nor made each time. It is what reading the order would show at that moment.
+    """
+    kept = msgspec.json.decode(core, type=_Kept)
+    is_free = not kept.total_amount.strip("0.")
+    rest = _rest_of_new(kept.currency, actor.permissions, is_free, is_own)
+    token = b',"accessToken":' + msgspec.json.encode(access_token) if access_token else b""
+    return b"".join((core[:-1], rest, token, b"}"))
+
+
+@lru_cache(256)
+def _rest_of_new(currency: str, permissions: frozenset[str], is_free: bool, is_own: bool) -> bytes:  # noqa: FBT001
+    actor = Actor(ActorKind.SYSTEM, UUID(int=0), permissions=permissions)
+    facts = Facts(OrderStatus.PENDING, total=0 if is_free else 1, is_on_hold=False, money=Money(), goods=Goods(1))
+    nothing = money.text(0, currency)
+    rest: dict[str, object] = {
+        "paidAmount": nothing,
+        "refundedAmount": nothing,
+        "isOnHold": False,
+        "heldBecause": None,
+        "cancelReason": None,
+        "cancelledAt": None,
+        "trackingCompany": None,
+        "trackingNumber": None,
+        "shipments": [],
+        "actions": actions_out(facts, actor=actor, is_own=is_own),
+    }
+    return b"," + msgspec.json.encode(rest)[1:-1]
