@@ -120,6 +120,7 @@ def test_a_falsified_level_is_found_and_named(database_url: str) -> None:
         ("update stock_movement set reserved_change = reserved_change + 1 where order_id is not null", "I1"),
         ("delete from stock_movement where kind = 'opening'", "I1"),
         ("update address set is_default = false", "I16"),
+        ("update sales_order set status = 'SHIPPED'", "I11"),
     ],
 )
 async def test_every_kind_of_falsified_row_is_found(

@@ -46,13 +46,21 @@ INVARIANTS = [
     ),
     Invariant(
         "I1",
-        "what is promised is what live orders took, for each order and variant",
+        "what is promised is what live orders took and has not left, for each order and variant",
         """
         select *
         from (
-          select line.store_id, line.order_id, line.variant_id, sum(line.quantity) as ordered
+          select line.store_id, line.order_id, line.variant_id,
+                 greatest(sum(line.quantity - coalesce(sent.units, 0)), 0) as ordered
           from order_line as line
           join sales_order as placed on placed.store_id = line.store_id and placed.id = line.order_id
+          left join (
+            select parcel.store_id, parcel.order_id, packed.line_id, sum(packed.quantity) as units
+            from shipment as parcel
+            join shipment_line as packed on packed.store_id = parcel.store_id and packed.shipment_id = parcel.id
+            where parcel.status in ('SHIPPED', 'DELIVERED', 'LOST')
+            group by parcel.store_id, parcel.order_id, packed.line_id
+          ) as sent on sent.store_id = line.store_id and sent.order_id = line.order_id and sent.line_id = line.id
           where placed.status not in ('CANCELLED', 'REFUNDED')
             and exists (select from stock_level as level
                         where level.store_id = line.store_id and level.variant_id = line.variant_id)
@@ -137,6 +145,30 @@ INVARIANTS = [
            or placed.shipping_amount = 0 and (lines.tax <> placed.tax_amount or lines.total <> placed.total_amount)
            or placed.total_amount <> placed.subtotal - placed.discount_amount + placed.shipping_amount
                                      + case when placed.tax_included then 0 else placed.tax_amount end
+        """,
+    ),
+    Invariant(
+        "I11",
+        "an order's history is a path through the table of moves, and ends at its status",
+        """
+        with step as (
+          select store_id, subject_id, sequence, payload ->> 'from' as from_, payload ->> 'to' as to_,
+                 lag(payload ->> 'to', 1, 'PENDING') over history as before,
+                 lead(sequence) over history is null as is_last
+          from event
+          where name = 'order.status_changed'
+          window history as (partition by store_id, subject_id order by sequence)
+        )
+        select placed.store_id, placed.order_number, step.sequence, step.before, step.from_, step.to_, placed.status
+        from sales_order as placed
+        left join step on step.store_id = placed.store_id and step.subject_id = placed.id
+        where step.from_ <> step.before
+           or step.from_ <> step.to_ and (step.from_, step.to_) not in (
+                ('PENDING', 'CONFIRMED'), ('PENDING', 'CANCELLED'), ('CONFIRMED', 'PROCESSING'),
+                ('CONFIRMED', 'SHIPPED'), ('CONFIRMED', 'CANCELLED'), ('PROCESSING', 'SHIPPED'),
+                ('PROCESSING', 'CANCELLED'), ('SHIPPED', 'DELIVERED'), ('SHIPPED', 'REFUNDED'),
+                ('DELIVERED', 'REFUNDED'), ('CANCELLED', 'CONFIRMED'))
+           or coalesce(step.is_last, true) and coalesce(step.to_, 'PENDING') <> placed.status
         """,
     ),
     Invariant(

@@ -194,7 +194,7 @@ def _to_pay(facts: Facts) -> Obstacle | None:
 
 
 def _to_ship(facts: Facts) -> Obstacle | None:
-    if facts.status not in (_CONFIRMED, _PROCESSING):
+    if facts.status not in (_CONFIRMED, _PROCESSING, _SHIPPED):
         return NOT_CONFIRMED
     return None if facts.goods.ordered > facts.goods.shipped else NOTHING_TO_SHIP
 
