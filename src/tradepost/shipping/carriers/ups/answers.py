@@ -1,16 +1,14 @@
 """What UPS answers, as far as it is read (github.com/UPS-API/api-documentation: Rating, Shipping, Tracking)."""
 
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 Item = TypeVar("Item")
 
-Several = list[Item] | Item
-"""UPS used to write a list of one as the thing alone, and in places it still does."""
 
-
-def several(written: Several[Item]) -> list[Item]:
+def several(written: list[Item] | Item) -> list[Item]:
+    """UPS used to write a list of one as the thing alone, and in places it still does."""
     return written if isinstance(written, list) else [written]
 
 

@@ -22,6 +22,7 @@ from tradepost.shipping.carriers.model import (
     refused,
 )
 from tradepost.shipping.carriers.ups import questions
+from tradepost.shipping.carriers.ups.account import UpsAccount
 from tradepost.shipping.carriers.ups.answers import (
     Activity,
     Charge,
@@ -34,7 +35,7 @@ from tradepost.shipping.carriers.ups.answers import (
     VoidAnswer,
     several,
 )
-from tradepost.shipping.carriers.ups.client import UpsAccount, UpsClient
+from tradepost.shipping.carriers.ups.client import UpsClient
 from tradepost.shipping.carriers.ups.faults import faults, plain_refusal, refusal
 
 log = structlog.get_logger()
@@ -92,7 +93,7 @@ class UpsCarrier:
 
     async def rates(self, consignment: Consignment) -> Sequence[Rate]:
         body = questions.rating(consignment, self._account)
-        reply = await self._client.ask("POST", "/api/rating/v2403/Shop", body=body)
+        reply = await self._client.ask("POST", "/api/rating/v2409/Shop", body=body)
         if reply.is_good:
             answer = _read(reply.body, RateAnswer)
             return [_rate(each) for each in several(answer.rate_response.rated_shipment)]
@@ -205,7 +206,7 @@ def _update(activity: Activity) -> TrackingUpdate:
         at=_at(activity),
         place=bounded(", ".join(part for part in parts if part)),
         text=bounded(status.description),
-        reference=bounded("-".join((activity.date, activity.time, status.type, status.code))),
+        reference=bounded(f"{activity.date}-{activity.time}-{status.type}-{status.code}"),
     )
 
 

@@ -12,6 +12,7 @@ import structlog
 from tradepost.core.breaker import Breaker
 from tradepost.core.flights import Flights
 from tradepost.shipping.carriers.model import CarrierUnavailable
+from tradepost.shipping.carriers.ups.account import UpsAccount
 from tradepost.shipping.carriers.ups.answers import Token
 
 log = structlog.get_logger()
@@ -24,18 +25,6 @@ _EARLY_SECONDS = 60.0
 _GOOD = range(200, 300)
 _OURS_TO_MEND = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _COME_BACK = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-
-
-class UpsAccount(msgspec.Struct, frozen=True):
-    """Who pays, and the application that UPS knows us by. It is never shown whole."""
-
-    url: str
-    account: str
-    client_id: str
-    client_secret: str
-
-    def __repr__(self) -> str:
-        return f"UpsAccount({self.url!r})"
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ def size(dimensions: Dimensions, country: str) -> dict[str, object]:
     inches = country in _IMPERIAL
     written = [_decimal(hundredths_of_inches(side) if inches else side * 10, 2) for side in sides]
     unit = {"UnitOfMeasurement": {"Code": "IN" if inches else "CM"}}
-    return unit | dict(zip(("Length", "Width", "Height"), written, strict=True))
+    return {**unit, **dict(zip(("Length", "Width", "Height"), written, strict=True))}
 
 
 def tenths_of_pounds(grams: int) -> int:
