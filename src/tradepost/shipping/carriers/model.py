@@ -103,7 +103,7 @@ class Source(StrEnum):
     TABLE = "table"
 
 
-class Rate(msgspec.Struct, frozen=True, rename="camel"):
+class Rate(msgspec.Struct, frozen=True):
     """What a service costs, and in how many days the parcels arrive, where that is known."""
 
     carrier: str

@@ -15,7 +15,10 @@ _WITHIN_SECONDS = 3.0
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What the choice lacks: a `carrier` that was not heard or did not want to, with the code of its error."""
+    """What the choice lacks: a `carrier` that was not heard or did not want to, with the code of its error.
+
+    `detail` is for staff.
+    """
 
     carrier: str
     code: str
