@@ -71,6 +71,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The SMTP server that mails leave through; without one, they are shown on the terminal."""
     mail_from: str = "Tradepost <no-reply@localhost>"
     """Whom mails are from."""
+    carriers: str = ""
+    """Carriers whose rates and labels are offered, separated by commas: fake, ups."""
+    shipping_table: str = ""
+    """Rates as JSON, for where no carrier is asked or none answers."""
+    ship_from: str = ""
+    """The address, as JSON, that parcels come from."""
+    ups_client_id: str = ""
+    """The application that UPS knows this shop by."""
+    ups_client_secret: str = ""
+    """Its secret."""
+    ups_account: str = ""
+    """The UPS account that pays."""
+    ups_url: str = "https://onlinetools.ups.com"
+    """Where UPS is asked; https://wwwcie.ups.com is its test system."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged."""
     unsafe_database: bool = False
@@ -79,6 +93,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def allowed_hosts(self) -> frozenset[str]:
         return frozenset(host.lower() for host in _listed(self.hosts))
+
+    @property
+    def carrier_names(self) -> list[str]:
+        return _listed(self.carriers)
 
     @property
     def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
@@ -136,6 +154,12 @@ def _redis(text: str) -> None:
         raise ValueError(msg)
 
 
+def _ups_url(text: str) -> None:
+    """Secrets go there, so only this machine is asked in the clear."""
+    if text and not re.fullmatch(r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?", text):
+        raise ValueError("is not of the form https://onlinetools.ups.com, without a path")
+
+
 _MEANINGS: dict[str, Callable[[str], object]] = {
     "trusted_proxies": _networks,
     "cors_origins": _origins,
@@ -144,6 +168,7 @@ _MEANINGS: dict[str, Callable[[str], object]] = {
     "rate_limit_read": _rate,
     "rate_limit_key": _rate,
     "redis_url": _redis,
+    "ups_url": _ups_url,
 }
 """Settings whose text must mean something; ValueError says what is wrong with it."""
 
@@ -160,6 +185,7 @@ def load(environment: Mapping[str, str]) -> Settings:
             except (msgspec.ValidationError, ValueError) as error:
                 problems.append(f"{PREFIX}{field.name.upper()}: {error}")
     problems += _senseless(values)
+    problems += _missing(values)
     if problems:
         raise SettingsInvalid("\n".join(problems))
     if "public_url" not in values and "port" in values:
@@ -175,6 +201,13 @@ def _check(name: str, value: str) -> None:
         from tradepost import mail  # noqa: PLC0415 - slow to load, and rarely set where a fast start matters
 
         (mail.server_of if name == "mail_url" else mail.sender_of)(value)
+    elif value and name in ("carriers", "shipping_table", "ship_from"):
+        from tradepost.shipping import carriers  # noqa: PLC0415 - see above
+
+        if name == "carriers":
+            carriers.check_names(_listed(value))
+        else:
+            (carriers.table_of if name == "shipping_table" else carriers.place_of)(value)
 
 
 def _check_public_url(url: str) -> None:
@@ -189,6 +222,17 @@ def _senseless(values: Mapping[str, str]) -> Iterator[str]:
             meaning(values.get(name, ""))
         except ValueError as error:
             yield f"{PREFIX}{name.upper()}: {error}"
+
+
+def _missing(values: Mapping[str, str]) -> Iterator[str]:
+    """What one setting asks of others."""
+    names = _listed(values.get("carriers", ""))
+    wanted = ["ship_from"] if names else []
+    if "ups" in names:
+        wanted += ["ups_client_id", "ups_client_secret", "ups_account"]
+    for name in wanted:
+        if not values.get(name):
+            yield f"{PREFIX}{name.upper()}: is needed, as {PREFIX}CARRIERS is {', '.join(names)}"
 
 
 def _values(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""UPS, over its REST API (decision 0013)."""
