@@ -21,7 +21,7 @@ from tradepost.payments.store.inbox import Told
 log = structlog.get_logger()
 
 API_VERSION = "2026-02-25.clover"
-"""What we speak with Stripe. A message in another version is kept and has no effect: its fields may mean other things."""
+"""What we speak with Stripe. A message in another version is kept and has no effect: it may mean other things."""
 _ABOUT_PAYMENTS = ("payment_intent.", "charge.", "refund.")
 _Word = Annotated[str, Meta(min_length=1, max_length=255)]
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx2
 import msgspec
+import structlog
 
 from tradepost.core.errors import NotFound
 from tradepost.payments.breaker import Breaker
@@ -18,6 +19,7 @@ from tradepost.payments.inbox import API_VERSION
 from tradepost.payments.model import Capture, Declined, Operation, Result, Snapshot
 from tradepost.payments.provider import PaymentProviderRefuses, PaymentProviderUnavailable
 from tradepost.payments.providers.stripe_wire import (
+    Charge,
     Failure,
     Intent,
     Intents,
@@ -30,6 +32,7 @@ from tradepost.payments.providers.stripe_wire import (
     to_wire,
 )
 
+log = structlog.get_logger()
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 _METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,100}")
 _PAGE = 100
@@ -39,7 +42,7 @@ _REFUNDS = "/v1/refunds"
 _OURS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
-class _Refused(Exception):  # noqa: N818 - not an error: an answer
+class _Refused(Exception):
     """Stripe understood the request and did nothing."""
 
     def __init__(self, error: PaymentError) -> None:
@@ -91,6 +94,8 @@ class Stripe:
         try:
             intent = await self._post(_INTENTS, Intent, form | metadata_of(operation), key=operation.key)
         except _Refused as refused:
+            if refused.error.type != "card_error":
+                log.critical("stripe_refused", code=refused.error.code, operation=str(operation.id))
             return refused.error.declined
         return standing(snapshot_of(intent))
 
@@ -118,7 +123,7 @@ class Stripe:
         except _Refused as refused:
             msg = f"Stripe has no payment {ref}"
             raise NotFound(msg) from refused
-        return snapshot_of(intent, await self._refunds(intent) if intent.amount_received else [])
+        return snapshot_of(intent, await self._refunds(intent))
 
     async def find(self, operation: Operation) -> Snapshot | None:
         async for snapshot in self.recent(operation.payment.created_at - _SKEW):
@@ -131,7 +136,7 @@ class Stripe:
         while True:
             page = await self._get(_INTENTS, Intents, params)
             for intent in page.data:
-                yield snapshot_of(intent, await self._refunds(intent) if intent.amount_received else [])
+                yield snapshot_of(intent, await self._refunds(intent))
             if not page.has_more or not page.data:
                 return
             params["starting_after"] = page.data[-1].id
@@ -154,6 +159,9 @@ class Stripe:
         return outcome(operation, snapshot) or error.declined
 
     async def _refunds(self, intent: Intent) -> list[Refund]:
+        charge = intent.latest_charge
+        if not intent.amount_received or (isinstance(charge, Charge) and not charge.amount_refunded):
+            return []
         found: list[Refund] = []
         params = {"payment_intent": intent.id, "limit": str(_PAGE)}
         while True:
