@@ -28,15 +28,15 @@ _THREE_DIGITS = ("kwd", "bhd", "jod", "omr", "tnd")
 
 
 class _Refusal(Exception):
-    def __init__(self, status: int, kind: str, code: str, **more: Any) -> None:
+    def __init__(self, status: int, type: str, code: str, **more: Any) -> None:  # noqa: A002 - Stripe's name
         super().__init__(code)
         self.status = status
-        self.body = {"error": {"type": kind, "code": code, "message": f"Refused: {code}", **more}}
+        self.body = {"error": {"type": type, "code": code, "message": f"Refused: {code}", **more}}
 
 
 class StripeDouble:
-    """Faults: `lost` (done, and the line is cut), `late` (done, answered after `late_seconds`), `500`, `409`, `429`
-    (nothing done), `500 kept` (done, and the key answers 500 for ever), `cut` (nothing done, and the line is cut).
+    """Faults: `500`, `409`, `429` and `cut` (the line is cut) with nothing done; and with all of it done `lost` (the line
+    is cut), `late` (answered after `late_seconds`) and `500 kept` (the key answers 500 for ever).
     """
 
     def __init__(self) -> None:
@@ -197,7 +197,7 @@ class StripeDouble:
         if method.startswith("pm_card_chargeDeclined"):
             self._decline(intent, "card_declined", "generic_decline")
             error = intent["last_payment_error"]
-            raise _Refusal(402, "card_error", error["code"], decline_code=error["decline_code"], payment_intent=intent)
+            raise _Refusal(402, payment_intent=_copy(intent), **error)
         if method == "pm_card_threeDSecureRequired":
             intent |= {"status": "requires_action", "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {}}}
             self._event("payment_intent.requires_action", intent)
