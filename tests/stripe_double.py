@@ -35,8 +35,10 @@ class _Refusal(Exception):
 
 
 class StripeDouble:
-    """Faults: `500`, `409`, `429` and `cut` (the line is cut) with nothing done; and with all of it done `lost` (the line
-    is cut), `late` (answered after `late_seconds`) and `500 kept` (the key answers 500 for ever).
+    """Its faults, on request.
+
+    With nothing done: `500`, `409`, `429`, `cut` (the line is cut). With all of it done: `lost` (the line is cut),
+    `late` (answered after `late_seconds`; the key is busy meanwhile), `500 kept` (the key answers 500 for ever).
     """
 
     def __init__(self) -> None:
@@ -102,9 +104,8 @@ class StripeDouble:
         return self.hook(body, signature(body, secret, at=at))
 
     def deliver_late(self) -> None:
-        late, self._late = self._late, []
-        for event in late:
-            self.deliver(event)
+        while self._late:
+            self.deliver(self._late.pop(0))
 
     # What it does
 
@@ -113,7 +114,9 @@ class StripeDouble:
         call = f"{method} {path}"
         with self._lock:
             self.calls.append((call, sent, headers))
-            fault = next((faults.pop(0) for start, faults in self._faults.items() if call.endswith(start) and faults), "")
+            fault = next(
+                (faults.pop(0) for start, faults in self._faults.items() if call.endswith(start) and faults), ""
+            )
         if headers.get("authorization") != "Bearer sk_test_key":
             return 401, {"error": {"type": "invalid_request_error", "code": "api_key_invalid"}}, ""
         if fault in ("500", "409", "429"):
@@ -121,24 +124,28 @@ class StripeDouble:
             return int(fault), {"error": {"type": "api_error", "code": code}}, ""
         if fault == "cut":
             return 0, None, "lost"
-        status, body, events = self._keyed(call, path, sent, headers.get("idempotency-key"), fault)
+        key = headers.get("idempotency-key", "")
+        status, body, events = self._keyed(call, path, sent, key, fault)
         self._tell(events)
         if fault == "late":
             time.sleep(self.late_seconds)
+            self._busy.discard(key)
         return status, body, fault
 
     def _keyed(
-        self, call: str, path: str, sent: dict[str, str], key: str | None, fault: str
+        self, call: str, path: str, sent: dict[str, str], key: str, fault: str
     ) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
         with self._lock:
+            if key in self._busy:
+                return 409, {"error": {"type": "api_error", "code": "lock_timeout"}}, []
+            if fault == "late":
+                self._busy.add(key)
             if key and key in self._keys:
                 said, status, body = self._keys[key]
                 if said != (call, sent):
                     refusal = _Refusal(400, "idempotency_error", "idempotency_key_in_use")
                     return refusal.status, refusal.body, []
                 return status, body, []
-            if key and key in self._busy:
-                return 409, {"error": {"type": "api_error", "code": "lock_timeout"}}, []
             before = len(self.events)
             try:
                 status, body = 200, self._do(call, path, sent)
@@ -152,22 +159,29 @@ class StripeDouble:
 
     def _do(self, call: str, path: str, sent: dict[str, str]) -> dict[str, Any]:
         steps = path.split("/")[2:]
-        match (call.split()[0], *steps):
-            case ("POST", "payment_intents"):
-                return self._create(sent)
-            case ("GET", "payment_intents"):
+        return self._get(steps, sent) if call.startswith("GET") else self._post(steps, sent)
+
+    def _get(self, steps: list[str], sent: dict[str, str]) -> dict[str, Any]:
+        match steps:
+            case ["payment_intents"]:
                 return self._list(list(self.intents.values()), sent)
-            case ("GET", "payment_intents", ref):
+            case ["payment_intents", ref]:
                 return self._intent(ref)
-            case ("POST", "payment_intents", ref, "capture"):
+            case ["refunds"]:
+                return self._list(self._refunds_of(sent["payment_intent"]), sent)
+            case _:
+                raise _Refusal(404, "invalid_request_error", "resource_missing")
+
+    def _post(self, steps: list[str], sent: dict[str, str]) -> dict[str, Any]:
+        match steps:
+            case ["payment_intents"]:
+                return self._create(sent)
+            case ["payment_intents", ref, "capture"]:
                 return self._capture(self._intent(ref), sent)
-            case ("POST", "payment_intents", ref, "cancel"):
+            case ["payment_intents", ref, "cancel"]:
                 return self._cancel(self._intent(ref))
-            case ("POST", "refunds"):
+            case ["refunds"]:
                 return self._refund(sent)
-            case ("GET", "refunds"):
-                of = [refund for refund in self.refunds.values() if refund["payment_intent"] == sent["payment_intent"]]
-                return self._list(of, sent)
             case _:
                 raise _Refusal(404, "invalid_request_error", "resource_missing")
 
@@ -195,11 +209,10 @@ class StripeDouble:
         self.intents[intent["id"]] = intent
         self._event("payment_intent.created", intent)
         if method.startswith("pm_card_chargeDeclined"):
-            self._decline(intent, "card_declined", "generic_decline")
-            error = intent["last_payment_error"]
-            raise _Refusal(402, payment_intent=_copy(intent), **error)
+            error = self._decline(intent, "card_declined", "generic_decline")
+            raise _Refusal(402, **error, payment_intent=_copy(intent))
         if method == "pm_card_threeDSecureRequired":
-            intent |= {"status": "requires_action", "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {}}}
+            intent |= {"status": "requires_action", "next_action": {"type": "use_stripe_sdk"}}
             self._event("payment_intent.requires_action", intent)
         else:
             self._take(intent)
@@ -221,10 +234,11 @@ class StripeDouble:
         self.moves.append(("capture", intent["id"], intent["metadata"].get("order_id", ""), amount))
         self._event("payment_intent.succeeded", intent)
 
-    def _decline(self, intent: dict[str, Any], code: str, decline_code: str) -> None:
+    def _decline(self, intent: dict[str, Any], code: str, decline_code: str) -> dict[str, Any]:
         error = {"type": "card_error", "code": code, "decline_code": decline_code, "message": "Your card was declined."}
         intent |= {"status": "requires_payment_method", "last_payment_error": error, "next_action": None}
         self._event("payment_intent.payment_failed", intent)
+        return error
 
     def _capture(self, intent: dict[str, Any], sent: dict[str, str]) -> dict[str, Any]:
         amount = int(sent["amount_to_capture"])
@@ -242,7 +256,7 @@ class StripeDouble:
 
     def _refund(self, sent: dict[str, str]) -> dict[str, Any]:
         intent, amount = self._intent(sent["payment_intent"]), int(sent["amount"])
-        back = sum(one["amount"] for one in self.refunds.values() if one["payment_intent"] == intent["id"])
+        back = sum(one["amount"] for one in self._refunds_of(intent["id"]))
         if intent["amount_received"] - back < amount:
             raise _Refusal(400, "invalid_request_error", "charge_already_refunded")
         refund = {
@@ -265,6 +279,9 @@ class StripeDouble:
             raise _Refusal(404, "invalid_request_error", "resource_missing")
         return self.intents[ref]
 
+    def _refunds_of(self, ref: str) -> list[dict[str, Any]]:
+        return [refund for refund in self.refunds.values() if refund["payment_intent"] == ref]
+
     def _list(self, found: list[dict[str, Any]], sent: dict[str, str]) -> dict[str, Any]:
         newest = [_copy(one) for one in reversed(found)]
         ids = [one["id"] for one in newest]
@@ -273,7 +290,9 @@ class StripeDouble:
         page = newest[start : start + limit]
         if sent.get("expand[]") == "data.latest_charge":
             for one in page:
-                back = sum(refund["amount"] for refund in self.refunds.values() if refund["payment_intent"] == one["id"])
+                back = sum(
+                    refund["amount"] for refund in self.refunds.values() if refund["payment_intent"] == one["id"]
+                )
                 one["latest_charge"] = one["latest_charge"] and {"id": one["latest_charge"], "amount_refunded": back}
         return {"object": "list", "data": page, "has_more": len(newest) > start + limit}
 
@@ -342,7 +361,6 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
 
     def do_GET(self) -> None:
         self._answer(urlsplit(self.path).query)
@@ -353,6 +371,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, sent: str) -> None:
         fields = {name: values[-1] for name, values in parse_qs(sent).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
+        assert isinstance(self.server, _Server)
         status, body, fault = self.server.double.answer(self.command, urlsplit(self.path).path, fields, headers)
         if fault == "lost":
             self.close_connection = True

@@ -47,8 +47,8 @@ async def till(database_url: str, double: StripeDouble) -> AsyncIterator[Till]:
     )
     double.late_seconds = 0.4
     patient = Breaker(failures=10_000)
-    make: Any = lambda _: Stripe("sk_test_key", url=double.url, seconds=0.25, breaker=patient)  # noqa: E731
-    async with open_shop(database_url, settings) as shop, open_till(shop, make) as opened:
+    provider = Stripe("sk_test_key", url=double.url, seconds=0.25, breaker=patient)
+    async with open_shop(database_url, settings) as shop, open_till(shop, provider) as opened:
         double.hook = hook_of(shop)
         yield opened
 
@@ -80,8 +80,7 @@ async def test_every_order_is_charged_once_and_refunded_once_whatever_is_lost(
 
 
 async def _pay(till: Till, order: Order, crash: str) -> None:
-    """What a process does until it dies at the crash point; with `after_settle` it settles, and its client is not told
-    so that he asks again."""
+    """What a process does until it dies at the crash point. With `after_settle` nobody hears of it, and asks again."""
     await _until(till, await till.begin(order), crash)
 
 

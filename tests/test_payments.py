@@ -51,22 +51,22 @@ def double() -> Iterator[StripeDouble]:
 @pytest.fixture(params=["fake", "stripe"])
 async def till(request: pytest.FixtureRequest, shop: Shop, double: StripeDouble) -> AsyncIterator[Till]:
     """With each provider that is somebody else."""
-    make: Any = Fake if request.param == "fake" else lambda _: Stripe("sk_test_key", url=double.url, seconds=5)
-    async with open_till(shop, make) as opened:
+    provider = Stripe("sk_test_key", url=double.url, seconds=5) if request.param == "stripe" else None
+    async with open_till(shop, provider) as opened:
         yield opened
     assert verify(shop.url)
 
 
 @pytest.fixture
 async def fake(shop: Shop) -> AsyncIterator[Till]:
-    async with open_till(shop, Fake) as opened:
+    async with open_till(shop) as opened:
         yield opened
     assert verify(shop.url)
 
 
 @pytest.fixture
 async def manual(shop: Shop) -> AsyncIterator[Till]:
-    async with open_till(shop, lambda _: Manual()) as opened:
+    async with open_till(shop, Manual()) as opened:
         yield opened
     assert verify(shop.url)
 
@@ -506,7 +506,7 @@ async def test_money_set_aside_after_a_decline_is_let_go(fake: Till) -> None:
     order = await fake.order()
     declined = await fake.pay(order, "pm_card_chargeDeclined", capture=Capture.MANUAL)
     assert isinstance(declined, Declined)
-    held = {"status": Status.AUTHORIZED, "captures": [], "authorization": Effect("a1", order.total)}
+    held: dict[str, Any] = {"status": Status.AUTHORIZED, "captures": [], "authorization": Effect("a1", order.total)}
     await fake.shop.change("update fake_payment_object set status = 'AUTHORIZED'")
     assert await _apply(fake, order, _shown_there(fake, order, declined.ref or "", **held))
     assert await fake.status(order) == Status.DECLINED

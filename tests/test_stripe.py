@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -42,8 +41,8 @@ def double() -> Iterator[StripeDouble]:
 @pytest.fixture
 async def till(shop: Shop, double: StripeDouble) -> AsyncIterator[Till]:
     patient = Breaker(failures=1000)
-    make: Any = lambda _: Stripe("sk_test_key", url=double.url, seconds=0.5, breaker=patient)  # noqa: E731
-    async with open_till(shop, make) as opened:
+    provider = Stripe("sk_test_key", url=double.url, seconds=0.5, breaker=patient)
+    async with open_till(shop, provider) as opened:
         yield opened
     assert verify(shop.url)
 
@@ -228,7 +227,7 @@ async def test_a_mistake_of_ours_is_loud_and_nothing_is_lost(till: Till, double:
 
 
 async def test_a_wrong_key_is_loud_and_nothing_is_lost(shop: Shop, double: StripeDouble) -> None:
-    wrong: Any = lambda _: Stripe("sk_test_wrong", url=double.url)  # noqa: E731
+    wrong = Stripe("sk_test_wrong", url=double.url)
     async with open_till(shop, wrong) as till:
         order = await till.order()
         operation = await till.begin(order)
@@ -306,8 +305,8 @@ async def test_a_capture_of_another_amount_at_stripe_is_not_believed(till: Till,
 async def test_a_provider_that_does_not_answer_is_left_alone_for_a_while(shop: Shop, double: StripeDouble) -> None:
     moment = [0.0]
     breaker = Breaker(failures=3, seconds=5, clock=lambda: moment[0])
-    make: Any = lambda _: Stripe("sk_test_key", url=double.url, breaker=breaker)  # noqa: E731
-    async with open_till(shop, make) as till:
+    provider = Stripe("sk_test_key", url=double.url, breaker=breaker)
+    async with open_till(shop, provider) as till:
         orders = [await till.order() for _ in range(3)]
         operations = [await till.begin(order) for order in orders]
         double.fail(INTENTS, *["500"] * 4)

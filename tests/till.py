@@ -12,6 +12,7 @@ from tradepost import payments
 from tradepost.core.actors import Actor, system
 from tradepost.db import Database, Tx
 from tradepost.payments import Balance, Capture, Operation, Provider, Providers, Result, Shown, Sweep
+from tradepost.payments.providers.fake import Fake
 
 
 class Order:
@@ -160,10 +161,11 @@ async def _lock(tx: Tx, store_id: UUID, order_id: UUID) -> None:
 
 
 @asynccontextmanager
-async def open_till(shop: Shop, make: Callable[[Database], Provider]) -> AsyncIterator[Till]:
+async def open_till(shop: Shop, provider: Provider | None = None) -> AsyncIterator[Till]:
+    """With the fake provider where no other is given."""
     db = Database(shop.url, size=24)
     await db.open()
-    provider = make(db)
+    provider = provider or Fake(db)
     try:
         yield Till(shop, db, provider)
     finally:
