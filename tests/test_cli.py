@@ -13,6 +13,7 @@ import pytest
 
 from tests.server import PATIENCE, Server, environment, scratch_folder, serving, tradepost, wait_until
 from tests.shop import ADDRESS, Shop
+from tests.till import open_till
 from tradepost.app import demo
 from tradepost.app.verifying import verify
 
@@ -115,12 +116,15 @@ def test_a_falsified_level_is_found_and_named(database_url: str) -> None:
         ("delete from order_line where position = 0", "I10"),
         ("delete from event where name = 'order.placed'", "I12"),
         ("delete from event where name = 'product.created'", "I12"),
-        ("update event set sequence = sequence + 1", "I7"),
+        ("update event set sequence = sequence + 1 where name = 'order.placed'", "I7"),
         ("update event set actor_kind = ''", "I12"),
         ("update stock_movement set reserved_change = reserved_change + 1 where order_id is not null", "I1"),
         ("delete from stock_movement where kind = 'opening'", "I1"),
         ("update address set is_default = false", "I16"),
         ("update sales_order set status = 'SHIPPED'", "I11"),
+        ("update payment set status = 'DECLINED' where status = 'CAPTURED'", "I4"),
+        ("update payment_entry set amount = amount + 1 where kind = 'capture'", "I4"),
+        ("update payment_entry set amount = 10000 where kind = 'refund'", "I5"),
     ],
 )
 async def test_every_kind_of_falsified_row_is_found(
@@ -129,6 +133,7 @@ async def test_every_kind_of_falsified_row_is_found(
     mug = await shop.product()
     assert (await shop.order((mug, 2), headers={"Idempotency-Key": "one"})).status_code == 201
     await _customer_with_an_address(shop)
+    await _paid_twice_and_given_back(shop)
     assert verify(shop.url)
     with psycopg.connect(shop.url) as connection:
         assert connection.execute(falsify.encode()).rowcount > 0
@@ -137,14 +142,55 @@ async def test_every_kind_of_falsified_row_is_found(
     assert invariant in _broken(capsys.readouterr().out)
 
 
+async def test_two_live_payments_of_an_order_are_found(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    await _paid_twice_and_given_back(shop)
+    await shop.change("drop index payment_one_live")
+    await shop.change("update payment set status = 'PENDING'")
+    assert not verify(shop.url)
+    assert re.search(r"BROKEN I4 +an order has at most one payment", capsys.readouterr().out)
+
+
 async def _customer_with_an_address(shop: Shop) -> None:
     made = await shop.staff("POST", "/customers", json={"email": "a@example.com", "firstName": "A", "lastName": "B"})
     path = f"/customers/{made.json()['id']}/addresses"
     assert (await shop.staff("POST", path, json=ADDRESS | {"type": "SHIPPING"})).status_code == 201
 
 
+async def _paid_twice_and_given_back(shop: Shop) -> None:
+    async with open_till(shop) as till:
+        order = await till.order()
+        await till.pay(order, amount=1000)
+        await till.pay(order, amount=1000)
+        (refund,) = await till.refund(order, 500)
+        await till.finish(refund)
+
+
 def _broken(printed: str) -> list[str]:
     return [line.split()[1] for line in printed.splitlines() if line.startswith("BROKEN")]
+
+
+async def test_the_books_of_a_provider_are_compared_with_ours(shop: Shop) -> None:
+    demo_shop = on(shop.url, payments="manual,fake")
+    async with open_till(shop) as till:
+        order = await till.order()
+        await till.pay(order)
+        good = await asyncio.to_thread(tradepost, "reconcile", **demo_shop)
+        assert (good.returncode, good.stdout) == (0, "fake: both say the same\n"), good.stderr
+        lost = await till.begin(await till.order())
+        await till.carry_out(lost)
+        await shop.change("delete from payment_entry")
+        bad = await asyncio.to_thread(tradepost, "reconcile", **demo_shop)
+        assert bad.returncode == 1
+        first, second = [line for line in bad.stdout.splitlines() if "fake_intent" in line]
+        assert ("charged, no order" in first, str(lost.payment.order_id) in first) == (True, True)
+        assert ("taken, not recorded" in second, "21.60 USD" in second) == (True, True)
+
+
+def test_a_provider_that_does_not_answer_does_not_agree(database_url: str) -> None:
+    stripe = {"payments": "stripe", "stripe_secret_key": "sk_test_1", "stripe_url": "http://127.0.0.1:1"}
+    done = tradepost("reconcile", **on(database_url, **stripe))
+    assert (done.returncode, "Stripe did not answer" in done.stdout) == (1, True)
+    assert "sk_test_1" not in done.stdout + done.stderr
 
 
 # Keys, the seed and the schema
@@ -316,7 +362,9 @@ def test_a_data_folder_of_another_postgresql_is_said_without_a_traceback() -> No
 
 
 def test_the_doctor_says_what_is_set_and_what_is_wrong(database_url: str, empty_database_url: str) -> None:
-    well = tradepost("doctor", **on(database_url, workers=3))
+    secrets = {"stripe_secret_key": "sk_test_hidden", "stripe_webhook_secrets": "whsec_hidden"}
+    well = tradepost("doctor", **on(database_url, workers=3, **secrets))
+    assert "hidden" not in well.stdout
     assert (well.returncode, "FAIL" in well.stdout) == (0, False), well.stdout
     assert re.search(r"TRADEPOST_WORKERS\W+3\W+environment", well.stdout)
     assert re.search(r"TRADEPOST_PORT\W+8000\W+default", well.stdout)
@@ -327,6 +375,8 @@ def test_the_doctor_says_what_is_set_and_what_is_wrong(database_url: str, empty_
         ({"database_url": "host=/nowhere dbname=x"}, "FAIL PostgreSQL"),
         (on(database_url, mail_url="smtp://127.0.0.1:1"), "FAIL Mail: SMTPConnectError"),
         ({"port": "0", "workers": "x"}, "TRADEPOST_WORKERS"),
+        ({"payments": "stripe"}, "TRADEPOST_STRIPE_SECRET_KEY"),
+        ({"payments": "manual,barter"}, "'barter' is none of manual, stripe, fake"),
     ]
     for settings, said in ill:
         found = tradepost("doctor", **settings)

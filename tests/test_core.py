@@ -1,5 +1,9 @@
+import signal
+import subprocess
+import sys
 from enum import StrEnum
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -73,3 +77,18 @@ def test_a_time_that_does_not_exist_is_refused(written: str) -> None:
 
 def test_times_are_written_in_utc_with_z() -> None:
     assert clock.rfc3339(clock.parse("2026-11-21T10:00:00+02:00")) == "2026-11-21T08:00:00.000Z"
+
+
+_DIES_ONCE = """
+import sys
+from tradepost.core.crash_points import arm, crash_point
+crash_point("here")
+arm("here:" + sys.argv[1])
+crash_point("elsewhere")
+crash_point("here")
+"""
+
+
+def test_a_process_dies_where_a_test_wants_it_and_the_next_one_does_not(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _DIES_ONCE, str(tmp_path / "mark")]
+    assert [subprocess.run(command, check=False).returncode for _ in range(2)] == [-signal.SIGKILL, 0]

@@ -79,8 +79,9 @@ def serve(*, demo: bool) -> None:
             from tradepost.app import serving
 
             if demo:
-                from tradepost.app.demo import welcome
+                from tradepost.app.demo import welcome, with_payments
 
+                settings = with_payments(settings)
                 welcome(settings, url)
             serving.serve(settings, url, embedded)
 
@@ -151,6 +152,17 @@ def verify() -> None:
 
     with _database(_settings()) as url:
         sys.exit(0 if verifying.verify(url) else 1)
+
+
+@program.command()
+@click.option("--hours", default=48, show_default=True, type=click.IntRange(1, 24 * 366), help="How far back to look.")
+def reconcile(hours: int) -> None:
+    """Compare the payment providers' books with ours; exit status 1 when they differ."""
+    from tradepost.app import reconciling
+
+    settings = _settings()
+    with _database(settings) as url:
+        sys.exit(0 if asyncio.run(reconciling.reconcile(settings, url, hours=hours)) else 1)
 
 
 @program.command("prove-stock")

@@ -63,6 +63,13 @@ async def seed(url: str, size: Size) -> Size:
         return await filling.counts()
 
 
+def with_payments(settings: Settings) -> Settings:
+    """The same with the fake payment provider, so that payments can be tried out, and made to fail."""
+    if "fake" in settings.payment_providers:
+        return settings
+    return msgspec.structs.replace(settings, payments=f"{settings.payments},fake".strip(","))
+
+
 def welcome(settings: Settings, url: str) -> None:
     """Fills an empty database and says what to do next, with a staff key that stays the same."""
     store = asyncio.run(create_store(url))

@@ -21,7 +21,10 @@ from tradepost.db.checks import check_server
 from tradepost.db.migrations import pending
 from tradepost.mail import MailNotSent, SmtpMailer, sender_of, server_of
 
-_SECRETS = {"database_url", "mail_url", "redis_url", "ups_client_secret"}
+_SECRETS = {
+    *("database_url", "mail_url", "redis_url"),
+    *("stripe_secret_key", "stripe_webhook_secrets", "ups_client_secret"),
+}
 _OK, _HINT, _FAIL = "[green]ok  [/]", "[yellow]hint[/]", "[red]FAIL[/]"
 _Finding = tuple[str, str, str]
 """One of these marks, what was looked at, and what was found."""

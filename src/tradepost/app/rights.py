@@ -79,5 +79,7 @@ RIGHTS = {
     "create_api_key": "keys:write",
     "list_api_keys": "keys:read",
     "revoke_api_key": "keys:write",
+    "receive_stripe_event": PUBLIC,
+    "confirm_fake_payment": PUBLIC,
     "list_events": "events:read",
 }

@@ -16,6 +16,7 @@ from granian.log import LogLevels
 
 from tradepost.app import databases, operating, wiring
 from tradepost.app.settings import Settings, load
+from tradepost.core import crash_points
 from tradepost.http import logs
 from tradepost.http.asgi import ASGIApp
 
@@ -33,6 +34,8 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
     """
     with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
         os.environ["TRADEPOST_DATABASE_URL"] = url
+        os.environ["TRADEPOST_PAYMENTS"] = settings.payments
+        os.environ.pop("TRADEPOST_PAYMENTS_FILE", None)
         os.register_at_fork(after_in_child=_hear_stops)
         while not _served(settings):
             log.warning("server_started_again")
@@ -74,6 +77,8 @@ def worker() -> ASGIApp:
     """What each API process runs."""
     settings = load(os.environ)
     logs.configure(settings.log_level)
+    if crash := os.environ.get("TRADEPOST_TEST_CRASH_AT"):
+        crash_points.arm(crash)
     url = settings.database_url
     assert url is not None  # noqa: S101 - the parent process has set it
     application = wiring.application(settings, url)

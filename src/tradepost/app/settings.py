@@ -15,6 +15,7 @@ from tradepost.core.errors import Invalid
 from tradepost.core.rates import Rate, rate
 
 PREFIX = "TRADEPOST_"
+PROVIDERS = ("manual", "stripe", "fake")
 _PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _LAST_PORT = 65535
 
@@ -85,6 +86,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The UPS account that pays."""
     ups_url: str = "https://onlinetools.ups.com"
     """Where UPS is asked; https://wwwcie.ups.com is its test system."""
+    payments: str = "manual"
+    """Payment providers, separated by commas: manual (cash, bank transfer), stripe, and fake to try things out. The
+    first that takes a method is asked."""
+    stripe_secret_key: str | None = None
+    """Stripe's secret key; stripe needs it."""
+    stripe_webhook_secrets: str = ""
+    """Signing secrets of Stripe's webhook endpoint, separated by commas: the new and the old one while they change."""
+    stripe_url: str = "https://api.stripe.com"
+    """Where Stripe is; for tests."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged."""
     unsafe_database: bool = False
@@ -105,6 +115,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def allowed_origins(self) -> frozenset[str]:
         return _origins(self.cors_origins)
+
+    @property
+    def payment_providers(self) -> list[str]:
+        return _providers(self.payments)
+
+    @property
+    def webhook_secrets(self) -> list[str]:
+        return _listed(self.stripe_webhook_secrets)
 
     @property
     def rates(self) -> dict[str, Rate | None]:
@@ -145,6 +163,14 @@ def _origin(text: str) -> str:
     return text
 
 
+def _providers(text: str) -> list[str]:
+    names = _listed(text)
+    if wrong := [name for name in names if name not in PROVIDERS or names.count(name) > 1]:
+        msg = f"{wrong[0]!r} is none of {', '.join(PROVIDERS)}, or is given twice"
+        raise ValueError(msg)
+    return names
+
+
 def _redis(text: str) -> None:
     if text and not text.startswith(("redis://", "rediss://")):
         msg = "is not a Redis address, such as redis://host:6379/0"
@@ -169,6 +195,7 @@ _MEANINGS: dict[str, Callable[[str], object]] = {
     "rate_limit_key": _rate,
     "redis_url": _redis,
     "ups_url": _ups_url,
+    "payments": _providers,
 }
 """Settings whose text must mean something; ValueError says what is wrong with it."""
 
@@ -233,6 +260,8 @@ def _missing(values: Mapping[str, str]) -> Iterator[str]:
     for name in wanted:
         if not values.get(name):
             yield f"{PREFIX}{name.upper()}: is needed, as {PREFIX}CARRIERS is {', '.join(names)}"
+    if "stripe" in _listed(values.get("payments", "")) and not values.get("stripe_secret_key"):
+        yield f"{PREFIX}STRIPE_SECRET_KEY: is needed where {PREFIX}PAYMENTS has stripe"
 
 
 def _values(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:

@@ -115,6 +115,54 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "I4",
+        "an order has at most one payment that may still take money",
+        """
+        select store_id, order_id, count(*) as live
+        from payment
+        where status in ('STARTING', 'PENDING', 'NEEDS_ACTION', 'AUTHORIZED')
+        group by store_id, order_id
+        having count(*) > 1
+        """,
+    ),
+    Invariant(
+        "I4",
+        "no more is taken than was asked for, and a payment's status is what its ledger says",
+        """
+        select payment.store_id, payment.id, payment.order_id, payment.status, payment.amount, ledger.captured
+        from payment
+        cross join lateral (
+          select coalesce(sum(amount) filter (where kind = 'capture'), 0) as captured,
+                 coalesce(sum(amount) filter (where kind = 'authorize'), 0) as authorized,
+                 count(*) filter (where kind = 'void') as voids
+          from payment_entry as entry
+          where entry.store_id = payment.store_id and entry.payment_id = payment.id
+        ) as ledger
+        where ledger.captured > payment.amount
+           or ledger.authorized > payment.amount
+           or (payment.status = 'CAPTURED') <> (ledger.captured > 0)
+           or payment.status = 'AUTHORIZED' and (ledger.authorized = 0 or ledger.voids > 0)
+           or payment.status = 'VOIDED' and ledger.voids = 0
+        """,
+    ),
+    Invariant(
+        "I5",
+        "no more is given back than was taken, of any payment and of any order",
+        """
+        select payment.store_id, payment.order_id, payment.id as payment_id, sum(ledger.refunded) as refunded,
+               sum(ledger.captured) as captured
+        from payment
+        cross join lateral (
+          select coalesce(sum(amount) filter (where kind = 'capture'), 0) as captured,
+                 coalesce(sum(amount) filter (where kind = 'refund'), 0) as refunded
+          from payment_entry as entry
+          where entry.store_id = payment.store_id and entry.payment_id = payment.id
+        ) as ledger
+        group by grouping sets ((payment.store_id, payment.order_id), (payment.store_id, payment.order_id, payment.id))
+        having sum(ledger.refunded) > sum(ledger.captured)
+        """,
+    ),
+    Invariant(
         "I7",
         "events of a subject are numbered without gaps",
         """

@@ -12,7 +12,7 @@ from tradepost import inventory
 from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, addresses
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
-from tradepost.app import health
+from tradepost.app import health, paying
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
 from tradepost.catalog import OpeningStock
@@ -41,6 +41,7 @@ from tradepost.mail import Outbox, mailer_of, sender_of
 from tradepost.orders import Desks
 from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
+from tradepost.payments.api import routes as payments_routes
 from tradepost.stores import Stores
 
 AREAS = [
@@ -48,7 +49,7 @@ AREAS = [
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,
-    *(addresses_routes, events_routes),
+    *(addresses_routes, payments_routes, events_routes),
 ]
 _SECRET_WAIT = 60.0
 
@@ -100,10 +101,12 @@ def application(settings: Settings, url: str) -> ASGIApp:
     outbox = Outbox(mailer_of(settings.mail_url, sender_of(settings.mail_from)))
     clients = Clients(settings.trusted_networks)
     limits = Limits(_counter(settings), clients, settings.rates)
+    providers = paying.providers_of(settings, db)
     services = Services(
         db,
         CursorSigner(secret),
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
+        *(providers, paying.stripe_inbox_of(settings)),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     gate = Gate(services, identity, RIGHTS, csrf, require_key=settings.require_idempotency_key)
@@ -118,6 +121,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
             await desks.close()
             await background.close()
             await outbox.close()
+            await providers.close()
             passwords.close()
             await db.close()
             await limits.close()

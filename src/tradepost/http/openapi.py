@@ -87,6 +87,8 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
         if operation.example is not None:
             content["example"] = operation.example
         shown["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif operation.raw:
+        shown["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return shown
 
 
@@ -146,7 +148,7 @@ def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
         found.append(CsrfFailed)
     if _PARAMETER.search(operation.path) or not operation.problems:
         found.append(NotFound)
-    if operation.body is not None:
+    if operation.body is not None or operation.raw:
         found += [MalformedJson, BodyTooLarge, UnsupportedMediaType, EncodingNotSupported]
     if operation.keyed:
         found += [IdempotencyKeyInvalid, IdempotencyKeyRequired, IdempotencyInFlight, IdempotencyKeyReused]

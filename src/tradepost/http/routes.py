@@ -73,6 +73,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether it begins or renews a session: cookies that it finds do not say who calls."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
+    raw: bool = False
+    """Whether it takes the body as it came, byte for byte, because somebody has signed it."""
 
     @property
     def summary(self) -> str:
@@ -192,6 +194,8 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
         decode_query(scope["query_string"], NoQuery)
     if operation.body is not None:
         arguments["body"] = decode(await read_body(receive, headers), operation.body)
+    elif operation.raw:
+        arguments["body"] = await read_body(receive, headers)
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments.get("body"))
     return await operation.run(operation, call, arguments)

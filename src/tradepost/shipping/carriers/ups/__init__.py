@@ -1,1 +1,1 @@
-"""UPS, over its REST API (decision 0013)."""
+"""UPS, over its REST API (decision 0014)."""
