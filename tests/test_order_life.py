@@ -114,12 +114,13 @@ async def test_an_order_travels_in_two_parcels(shop: Shop) -> None:
 async def test_more_than_was_ordered_is_not_packed(shop: Shop) -> None:
     order, _ = await confirmed(shop, 3)
     item = order["items"][0]["id"]
-    for items, pointer in [
+    wrong: list[tuple[list[dict[str, Any]], str]] = [
         ([{"itemId": item, "quantity": 4}], "/items/0/quantity"),
         ([{"itemId": item, "quantity": 1}, {"itemId": item, "quantity": 1}], "/items/1/itemId"),
         ([{"itemId": order["id"], "quantity": 1}], "/items/0/itemId"),
         ([], "/items"),
-    ]:
+    ]
+    for items, pointer in wrong:
         answer = await shop.staff("POST", f"/orders/{order['id']}/shipments", json={"items": items})
         assert same_problem(answer, 422, answer.json()["errors"][0]["code"], pointer)
     elsewhere = await shop.staff("POST", f"/orders/{order['id']}/shipments", json={"locationId": order["id"]})
@@ -203,7 +204,11 @@ async def test_the_buyer_cancels_until_something_is_packed(shop: Shop) -> None:
     assert moved_to.json()["billingAddress"]["line1"] == ADDRESS["line1"]
     await moved(shop, late, "CONFIRMED")
     await done(shop, "POST", late, "/shipments")
-    for method, path, change in [("POST", "/cancel", {}), ("PATCH", "/addresses", {"shippingAddress": to})]:
+    changes: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "/cancel", {}),
+        ("PATCH", "/addresses", {"shippingAddress": to}),
+    ]
+    for method, path, change in changes:
         refused = await ada.ask(method, f"/orders/{late['id']}{path}", json=change)
         assert same_problem(refused, 409, "invalid_transition")
         assert refused.json()["reason"] == "packed"
@@ -240,7 +245,7 @@ async def test_who_may_only_read_changes_nothing(shop: Shop, method: str, path: 
     order = (await ada.ask("POST", "/orders", json={"items": [{"productId": mug["id"], "quantity": 1}]})).json()
     reader = await operating.create_key(shop.url, name="reader", scopes=["orders:read"], store=None)
     asked = f"/orders/{order['id']}{path}"
-    json = {} if body is None else {"json": body}
+    json: dict[str, Any] = {} if body is None else {"json": body}
     assert same_problem(await ada.ask(method, asked, **json), 403, "forbidden")
     assert same_problem(await shop.guest(method, asked, headers={"X-API-Key": reader}, **json), 403, "forbidden")
     assert (await shop.staff("GET", f"/orders/{order['id']}")).json()["version"] == 1
@@ -306,7 +311,7 @@ async def test_some_statuses_only_follow(shop: Shop, status: str) -> None:
 
 async def test_every_action_that_is_offered_works_and_no_other(shop: Shop) -> None:
     """`actions` and the operations ask the same table: wherever an order stands, they agree."""
-    operations = {
+    operations: dict[str, tuple[str, str, dict[str, Any] | None]] = {
         "confirm": ("PATCH", "/status", {"status": "CONFIRMED"}),
         "process": ("PATCH", "/status", {"status": "PROCESSING"}),
         "ship": ("PATCH", "/status", {"status": "SHIPPED"}),
@@ -325,7 +330,7 @@ async def test_every_action_that_is_offered_works_and_no_other(shop: Shop) -> No
             how, where, what = operations[step]
             await done(shop, how, order, where, **(what or {}))
         order = (await shop.staff("GET", f"/orders/{order['id']}")).json()
-        json = {} if body is None else {"json": body}
+        json: dict[str, Any] = {} if body is None else {"json": body}
         answer = await shop.staff(method, f"/orders/{order['id']}{path}", **json)
         assert (answer.status_code < 300) == (name in allowed(order)), (road, name, answer.text)
         assert answer.status_code < 300 or answer.json()["reason"] == _reason(order, name)

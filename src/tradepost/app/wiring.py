@@ -15,6 +15,7 @@ from tradepost.accounts.addresses.api import routes as addresses_routes
 from tradepost.app import health, paying
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
+from tradepost.app.sweeping import Sweeper
 from tradepost.catalog import OpeningStock
 from tradepost.catalog.api import routes as catalog_routes
 from tradepost.core.background import Background
@@ -102,6 +103,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
     clients = Clients(settings.trusted_networks)
     limits = Limits(_counter(settings), clients, settings.rates)
     providers = paying.providers_of(settings, db)
+    sweeper = Sweeper(settings, db, providers)
     services = Services(
         db,
         CursorSigner(secret),
@@ -115,9 +117,11 @@ def application(settings: Settings, url: str) -> ASGIApp:
     async def lifespan() -> AsyncIterator[None]:
         await db.open()
         background.run("rules of addresses", asyncio.to_thread(addresses.load_rules))
+        sweeper.start()
         try:
             yield
         finally:
+            await sweeper.stop()
             await desks.close()
             await background.close()
             await outbox.close()

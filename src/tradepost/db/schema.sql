@@ -482,6 +482,7 @@ create table payment_operation (
   attempts integer not null default 0 check (attempts >= 0),
   next_try_at timestamptz not null,
   last_error text,
+  request_key bytea,
   reason text,
   actor_kind text not null,
   actor_id uuid,
@@ -492,6 +493,8 @@ create table payment_operation (
 );
 comment on table payment_operation is 'What is asked of a provider: written before the call, settled after it. The provider''s idempotency key is made of the id and never changes.';
 comment on column payment_operation.next_try_at is 'When the sweep may carry it out (again); until then whoever began it is at work.';
+comment on column payment_operation.request_key is 'The idempotency key, hashed, of the request that asked for it: the same request again goes on with it.';
+create index payment_operation_of_request on payment_operation (store_id, request_key) where request_key is not null;
 create index payment_operation_of_payment on payment_operation (store_id, payment_id, id);
 create index payment_operation_due on payment_operation (next_try_at) where state = 'started';
 create unique index payment_operation_one_started on payment_operation (store_id, payment_id, kind)

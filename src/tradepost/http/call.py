@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -31,7 +32,7 @@ class Services:
 class Call:
     """One request, after its caller was established and before anything was read or written for it."""
 
-    __slots__ = ("_scope", "_services", "actor", "claim", "headers", "request_id")
+    __slots__ = ("_scope", "_services", "actor", "afterwards", "claim", "headers", "request_id")
 
     def __init__(self, scope: Any, headers: dict[bytes, bytes], services: Services, actor: Actor) -> None:  # noqa: ANN401
         self._scope = scope
@@ -41,6 +42,8 @@ class Call:
         self.request_id: str = scope["request_id"]
         self.claim: Claim | None = None
         """The caller's idempotency key, in operations that see to their own transaction."""
+        self.afterwards: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []
+        """What is begun after the commit of an operation in one transaction, and not waited for, each with a name."""
 
     @property
     def db(self) -> Database:

@@ -9,6 +9,7 @@ import msgspec
 
 from tradepost import idempotency
 from tradepost.core.actors import Actor, ActorKind
+from tradepost.core.background import Background
 from tradepost.core.errors import Forbidden, ShopError, Unauthenticated
 from tradepost.core.texts import normal_email
 from tradepost.db import Tx
@@ -139,6 +140,7 @@ async def _read(operation: Operation, call: Call, arguments: dict[str, Any]) -> 
 
 async def _write(operation: Operation, call: Call, arguments: dict[str, Any]) -> Answer:
     async def unit(tx: Tx) -> Answer:
+        call.afterwards.clear()
         if call.claim is None:
             return await operation.handler(call, tx, **arguments)
         kept = await idempotency.begin(tx, call.claim)
@@ -148,7 +150,10 @@ async def _write(operation: Operation, call: Call, arguments: dict[str, Any]) ->
         await idempotency.insert(tx, call.claim, status=answer.status, headers=answer.headers, body=answer.body)
         return answer
 
-    return await call.db.write(unit)
+    answer = await call.db.write(unit)
+    for what, work in call.afterwards:
+        call.service(Background).run(what, work())
+    return answer
 
 
 def replayed(kept: idempotency.StoredAnswer) -> Answer:

@@ -9,6 +9,7 @@ from tradepost.events import publish
 from tradepost.orders.events import OrderCancelled, OrderDeleted
 from tradepost.orders.life import Opened, close
 from tradepost.orders.model import CancelReason, Order, OrderStatus
+from tradepost.orders.paying import give_all_back
 from tradepost.shipping import ShipmentStatus
 
 
@@ -31,6 +32,7 @@ async def _cancelled(tx: Tx, opened: Opened, reason: CancelReason) -> Order:
             await shipping.cancel(tx, shipment, actor=opened.actor)
     await publish(tx, OrderCancelled(reason), actor=opened.actor, subject_id=opened.order.id)
     await inventory.release(tx, opened.order.id, actor=opened.actor)
+    await give_all_back(tx, opened.order.id, opened.actor)
     return msgspec.structs.replace(
         opened.order,
         status=OrderStatus.CANCELLED,

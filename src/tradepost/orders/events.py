@@ -70,3 +70,9 @@ class OrderNoted(Fact, frozen=True):
 
     subject_type = "order"
     note_id: UUID
+
+
+class OrderRevived(Fact, frozen=True):
+    """It had expired; then its money came, and its stock was still there."""
+
+    subject_type = "order"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import shipping
+from tradepost import payments, shipping
 from tradepost.accounts import hash_secret
 from tradepost.core.actors import Actor
 from tradepost.core.errors import NotFound, check_version
@@ -15,9 +15,9 @@ from tradepost.events import publish
 from tradepost.orders import moves, store
 from tradepost.orders.events import OrderStatusChanged
 from tradepost.orders.model import Order, OrderStatus
-from tradepost.orders.money import money_of
-from tradepost.orders.moves import RULES, Action, Facts, Goods, Money
+from tradepost.orders.moves import RULES, Action, Facts, Goods
 from tradepost.orders.store import Visibility
+from tradepost.payments import Summary
 from tradepost.shipping import Shipment, ShipmentStatus
 
 READ_ALL = "orders:read"
@@ -30,6 +30,7 @@ class Opened(msgspec.Struct, frozen=True):
     order: Order
     facts: Facts
     shipments: Sequence[Shipment]
+    payments: Sequence[Summary]
     actor: Actor
 
     def check(self, action: Action) -> None:
@@ -61,8 +62,8 @@ async def open_order(
 
 
 async def reopen(tx: Tx, order_id: UUID, *, actor: Actor) -> Opened:
-    """Locks an order for what nobody asked for: money that came, a parcel that arrived. NotFound."""
-    return await _open(tx, await store.lock(tx, Visibility(actor.store_id), order_id), actor)
+    """Locks an order, also a deleted one, for what nobody asked for: money or a parcel that arrived. NotFound."""
+    return await _open(tx, await store.lock(tx, Visibility(actor.store_id, deleted_too=True), order_id), actor)
 
 
 async def close(tx: Tx, opened: Opened, after: Order | None = None) -> Opened:
@@ -78,11 +79,11 @@ async def close(tx: Tx, opened: Opened, after: Order | None = None) -> Opened:
         payment_status=moves.payment_status_of(now.order.total_amount, now.facts.money),
         fulfillment_status=moves.fulfillment_status_of(now.facts.goods),
     )
-    if final == opened.order and (now.shipments, now.facts.money) == (opened.shipments, opened.facts.money):
+    if final == opened.order and (now.shipments, now.payments) == (opened.shipments, opened.payments):
         return opened
     saved = await store.save(tx, opened.actor.store_id, final)
     await _tell(tx, opened, saved, steps)
-    return _opened(saved, now.facts.money, now.shipments, opened.actor)
+    return _opened(saved, now.shipments, now.payments, opened.actor)
 
 
 async def _tell(tx: Tx, opened: Opened, saved: Order, steps: Sequence[OrderStatus]) -> None:
@@ -98,9 +99,9 @@ async def _tell(tx: Tx, opened: Opened, saved: Order, steps: Sequence[OrderStatu
 async def opened_all(db: Reader, orders: Sequence[Order], actor: Actor) -> list[Opened]:
     """Orders with what hangs on them; two statements for all of them."""
     ids = [order.id for order in orders]
-    money = await money_of(db, actor.store_id, ids)
+    paid = await payments.of_orders(db, actor.store_id, ids)
     shipments = await shipping.of_orders(db, actor.store_id, ids)
-    return [_opened(order, money[order.id], shipments.get(order.id, []), actor) for order in orders]
+    return [_opened(order, shipments.get(order.id, []), paid[order.id], actor) for order in orders]
 
 
 async def _open(tx: Tx, order: Order, actor: Actor) -> Opened:
@@ -108,10 +109,10 @@ async def _open(tx: Tx, order: Order, actor: Actor) -> Opened:
     return opened
 
 
-def _opened(order: Order, money: Money, shipments: Sequence[Shipment], actor: Actor) -> Opened:
+def _opened(order: Order, shipments: Sequence[Shipment], paid: Sequence[Summary], actor: Actor) -> Opened:
     goods = goods_of(order, shipments)
-    facts = Facts(order.status, order.total_amount, order.held_because is not None, money, goods)
-    return Opened(order, facts, shipments, actor)
+    facts = Facts(order.status, order.total_amount, order.held_because is not None, payments.balance(paid), goods)
+    return Opened(order, facts, shipments, paid, actor)
 
 
 def goods_of(order: Order, shipments: Sequence[Shipment]) -> Goods:

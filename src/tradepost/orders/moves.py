@@ -9,6 +9,7 @@ from tradepost.core.actors import Actor
 from tradepost.core.errors import Forbidden
 from tradepost.core.states import InvalidTransition, States
 from tradepost.orders.model import FulfillmentStatus, OrderStatus, PaymentStatus
+from tradepost.payments import Balance
 
 _PENDING, _CONFIRMED, _PROCESSING = OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.PROCESSING
 _SHIPPED, _DELIVERED = OrderStatus.SHIPPED, OrderStatus.DELIVERED
@@ -27,24 +28,6 @@ STATES = States(
 )
 
 
-class Money(msgspec.Struct, frozen=True):
-    """What was paid, in minor units: the sums of the ledger, and what is under way."""
-
-    authorized: int = 0
-    """Promised by the payer's bank and not yet captured."""
-    captured: int = 0
-    refunded: int = 0
-    refunding: int = 0
-    is_live: bool = False
-    """Whether a payment is under way."""
-    was_declined: bool = False
-    """Whether the last attempt failed."""
-
-    @property
-    def kept(self) -> int:
-        return self.captured - self.refunded
-
-
 class Goods(msgspec.Struct, frozen=True):
     """Units: how many were ordered, and how many of them are in parcels that are packed, on their way, or there."""
 
@@ -61,16 +44,16 @@ class Facts(msgspec.Struct, frozen=True):
     status: OrderStatus
     total: int
     is_on_hold: bool
-    money: Money
+    money: Balance
     goods: Goods
 
     @property
     def due(self) -> int:
         """What is still to be paid: below zero where there is something to give back."""
-        return self.total - self.money.kept
+        return self.total - self.money.captured + self.money.refunded
 
 
-def payment_status_of(total: int, money: Money) -> PaymentStatus:
+def payment_status_of(total: int, money: Balance) -> PaymentStatus:
     """Follows from what was paid; the first row that fits.
 
     | status | when |
@@ -90,7 +73,7 @@ def payment_status_of(total: int, money: Money) -> PaymentStatus:
         return PaymentStatus.PAID
     if money.captured + money.authorized >= total and money.authorized:
         return PaymentStatus.AUTHORIZED
-    return PaymentStatus.FAILED if money.was_declined and not money.is_live else PaymentStatus.PENDING
+    return PaymentStatus.FAILED if money.is_declined and not money.is_live else PaymentStatus.PENDING
 
 
 def fulfillment_status_of(goods: Goods) -> FulfillmentStatus:
@@ -147,6 +130,8 @@ class Action(StrEnum):
     CHANGE_ADDRESS = "change_address"
     CHANGE_TRACKING = "change_tracking"
     EDIT = "edit"
+    CAPTURE = "capture"
+    VOID = "void"
     REFUND = "refund"
     RETURN = "return"
     NOTE = "note"
@@ -168,6 +153,7 @@ NOT_ON_HOLD = Obstacle("not_on_hold", "The order is not on hold")
 NOTHING_DUE = Obstacle("nothing_due", "There is nothing left to pay")
 PAYMENT_UNDER_WAY = Obstacle("payment_under_way", "A payment is under way")
 NO_PARCEL = Obstacle("no_parcel", "There is no parcel")
+NO_PAYMENT = Obstacle("no_payment", "No payment is under way")
 NOTHING_TO_SHIP = Obstacle("nothing_to_ship", "Everything is packed or shipped")
 NOTHING_ON_ITS_WAY = Obstacle("nothing_on_its_way", "Nothing is on its way")
 PACKED = Obstacle("packed", "Something is packed already")
@@ -252,9 +238,9 @@ RULES: Mapping[Action, Rule] = {
     Action.CHANGE_ADDRESS: Rule(_WORKS, _BEFORE_PACKING, _BEFORE_PACKING),
     Action.CHANGE_TRACKING: Rule(_WORKS, (_ended,)),
     Action.EDIT: Rule(_WORKS, (_ended, _unless(lambda facts: facts.goods.ordered > facts.goods.shipped, SHIPPED))),
-    Action.REFUND: Rule(
-        "orders:refund", (_unless(lambda facts: facts.money.kept > facts.money.refunding, NOTHING_TO_REFUND),)
-    ),
+    Action.CAPTURE: Rule("payments:capture", (_ended, _unless(lambda facts: facts.money.is_live, NO_PAYMENT))),
+    Action.VOID: Rule("payments:capture", (_unless(lambda facts: facts.money.is_live, NO_PAYMENT),)),
+    Action.REFUND: Rule("orders:refund", (_unless(lambda facts: facts.money.refundable > 0, NOTHING_TO_REFUND),)),
     Action.RETURN: Rule("orders:return", (_unless(lambda facts: facts.goods.shipped > 0, NOTHING_SHIPPED),)),
     Action.NOTE: Rule(_WORKS),
     Action.DELETE: Rule("orders:delete", (_to_delete,)),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from tradepost import payments
 from tradepost.core import money
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.db import Reader
@@ -14,8 +15,9 @@ from tradepost.http import Out
 from tradepost.orders import moves
 from tradepost.orders.life import READ_ALL, Opened, opened_all, owns
 from tradepost.orders.model import CancelReason, Order, OrderStatus
-from tradepost.orders.moves import RULES, Action, Facts, Goods, Money
+from tradepost.orders.moves import RULES, Action, Facts, Goods
 from tradepost.orders.wire import OrderCore, core_out
+from tradepost.payments import Balance, Summary
 from tradepost.shipping import Shipment, ShipmentStatus
 
 
@@ -47,6 +49,23 @@ class ShipmentOut(Out):
     delivered_at: datetime | None
 
 
+class PaymentOut(Out):
+    """`nextAction` is for the buyer's browser, as the provider says it. `capturedAmount` is before refunds."""
+
+    id: UUID
+    provider: str
+    method: str
+    status: payments.Status
+    amount: str
+    captured_amount: str
+    refunded_amount: str
+    currency: str
+    next_action: dict[str, str] | None
+    decline_code: str | None
+    decline_message: str | None
+    created_at: datetime
+
+
 class OrderOut(OrderCore):
     """`heldBecause` is for staff. `actions` are those that there are at all, with what each requires."""
 
@@ -59,6 +78,7 @@ class OrderOut(OrderCore):
     tracking_company: str | None
     tracking_number: str | None
     shipments: list[ShipmentOut]
+    payments: list[PaymentOut]
     actions: list[ActionOut]
 
 
@@ -88,12 +108,32 @@ def order_out(opened: Opened) -> OrderOut:
         tracking_company=order.tracking_company,
         tracking_number=order.tracking_number,
         shipments=[shipment_out(shipment) for shipment in opened.shipments],
+        payments=[payment_out(one) for one in opened.payments],
         actions=actions_out(facts, actor=actor, is_own=owns(actor, order)),
     )
 
 
 def actions_out(facts: Facts, *, actor: Actor, is_own: bool) -> list[ActionOut]:
     return [_action_out(action, facts, actor=actor, is_own=is_own) for action in Action]
+
+
+def payment_out(one: Summary) -> PaymentOut:
+    payment = one.payment
+    written = money.writer(payment.currency)
+    return PaymentOut(
+        id=payment.id,
+        provider=payment.provider,
+        method=payment.method,
+        status=payment.status,
+        amount=written(payment.amount),
+        captured_amount=written(one.captured),
+        refunded_amount=written(one.refunded),
+        currency=payment.currency,
+        next_action=payment.next_action,
+        decline_code=payment.decline_code,
+        decline_message=payment.decline_message,
+        created_at=payment.created_at,
+    )
 
 
 def shipment_out(shipment: Shipment) -> ShipmentOut:
@@ -140,7 +180,7 @@ def whole(core: bytes, actor: Actor, *, is_own: bool, access_token: str | None =
 @lru_cache(256)
 def _rest_of_new(currency: str, permissions: frozenset[str], is_free: bool, is_own: bool) -> bytes:  # noqa: FBT001
     actor = Actor(ActorKind.SYSTEM, UUID(int=0), permissions=permissions)
-    facts = Facts(OrderStatus.PENDING, total=0 if is_free else 1, is_on_hold=False, money=Money(), goods=Goods(1))
+    facts = Facts(OrderStatus.PENDING, total=0 if is_free else 1, is_on_hold=False, money=Balance(), goods=Goods(1))
     nothing = money.text(0, currency)
     rest: dict[str, object] = {
         "paidAmount": nothing,
@@ -152,6 +192,7 @@ def _rest_of_new(currency: str, permissions: frozenset[str], is_free: bool, is_o
         "trackingCompany": None,
         "trackingNumber": None,
         "shipments": [],
+        "payments": [],
         "actions": actions_out(facts, actor=actor, is_own=is_own),
     }
     return b"," + msgspec.json.encode(rest)[1:-1]

@@ -24,13 +24,16 @@ from tradepost.payments.model import (
     Shown,
     Snapshot,
     Status,
+    Summary,
     Voided,
+    balance,
 )
 from tradepost.payments.provider import PaymentProviderRefuses, PaymentProviderUnavailable, Provider, Providers
 from tradepost.payments.reconciling import Difference, differences
 from tradepost.payments.requesting import begin, request_capture, request_refund, request_void
 from tradepost.payments.settling import apply_snapshot, settle
-from tradepost.payments.store.payments import balance_of, payments_of
+from tradepost.payments.store.operations import of_request, set_request, started_of_order
+from tradepost.payments.store.payments import balance_of, of_orders, payments_of
 from tradepost.payments.sweeping import SettleOrder, Sweep
 
 __all__ = [
@@ -62,16 +65,22 @@ __all__ = [
     "Snapshot",
     "Status",
     "StripeInbox",
+    "Summary",
     "Sweep",
     "Voided",
     "apply_snapshot",
+    "balance",
     "balance_of",
     "begin",
     "carry_out",
     "differences",
+    "of_orders",
+    "of_request",
     "payments_of",
     "request_capture",
     "request_refund",
     "request_void",
+    "set_request",
     "settle",
+    "started_of_order",
 ]

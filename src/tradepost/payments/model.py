@@ -164,6 +164,15 @@ class Shown(msgspec.Struct, frozen=True):
         return sum(entry.amount for entry in self.entries if entry.kind is kind)
 
 
+class Summary(msgspec.Struct, frozen=True):
+    """A payment with the sums of its ledger; `refunding` is under way."""
+
+    payment: Payment
+    captured: int
+    refunded: int
+    refunding: int
+
+
 class Balance(msgspec.Struct, frozen=True):
     """How an order stands with money. `refunding` is under way; `captured` is before refunds."""
 
@@ -179,6 +188,18 @@ class Balance(msgspec.Struct, frozen=True):
     @property
     def refundable(self) -> int:
         return self.captured - self.refunded - self.refunding
+
+
+def balance(payments: Sequence[Summary]) -> Balance:
+    """The balance of an order from its payments, oldest first."""
+    return Balance(
+        authorized=sum(one.payment.amount for one in payments if one.payment.status is Status.AUTHORIZED),
+        captured=sum(one.captured for one in payments),
+        refunded=sum(one.refunded for one in payments),
+        refunding=sum(one.refunding for one in payments),
+        is_declined=bool(payments) and payments[-1].payment.status is Status.DECLINED,
+        is_live=any(one.payment.is_live for one in payments),
+    )
 
 
 class Authorized(msgspec.Struct, frozen=True):

@@ -14,18 +14,20 @@ from tradepost.events.api import ActorOut
 from tradepost.http import Answer, Call, In, Out, Routes
 from tradepost.http.call import etag
 from tradepost.inventory import InsufficientStock
-from tradepost.orders import cancelling, changing, parcels, store
+from tradepost.orders import cancelling, changing, parcels, paying, store
 from tradepost.orders.life import Opened, open_order, visible
 from tradepost.orders.model import CancelReason, OrderStatus
 from tradepost.orders.moves import Action
 from tradepost.orders.shown import OrderOut, order_out
 from tradepost.orders.store import Note
 from tradepost.orders.wire import AddressIn, address_of
+from tradepost.payments import PaymentUnderWay, Providers
 
 routes = Routes("The life of an order", "Status, tracking, cancellation, holds and notes.")
 
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 _MOVED = [NotFound, Stale, Forbidden, InvalidTransition]
+_CANCELLED = [*_MOVED, PaymentUnderWay]
 
 
 class StatusIn(In):
@@ -85,7 +87,7 @@ class NotesOut(Out):
     body=StatusIn,
     answer=OrderOut,
     secured=True,
-    problems=[*_MOVED, InsufficientStock],
+    problems=[*_CANCELLED, InsufficientStock],
     example={"status": "CONFIRMED"},
 )
 async def change_order_status(call: Call, tx: Tx, body: StatusIn) -> Answer:
@@ -98,6 +100,8 @@ async def change_order_status(call: Call, tx: Tx, body: StatusIn) -> Answer:
     if action is None or do is None:
         raise invalid("/status", "not_allowed", "is nothing that an order can be moved to: see its actions")
     opened = await _open(call, tx, action)
+    if body.status is OrderStatus.CANCELLED:
+        _give_back_soon(call, opened)
     return _answer(call, await do(tx, opened, body.reason))
 
 
@@ -167,7 +171,7 @@ async def change_order_tracking(call: Call, tx: Tx, body: TrackingIn) -> Answer:
     body=CancelIn,
     answer=OrderOut,
     secured=True,
-    problems=_MOVED,
+    problems=_CANCELLED,
     example={"reason": "CUSTOMER"},
 )
 async def cancel_order(call: Call, tx: Tx, body: CancelIn) -> Answer:
@@ -184,7 +188,7 @@ async def cancel_order(call: Call, tx: Tx, body: CancelIn) -> Answer:
     body=CancelIn,
     answer=OrderOut,
     secured=True,
-    problems=_MOVED,
+    problems=_CANCELLED,
     example={"reason": "CUSTOMER"},
 )
 async def patch_order_cancel(call: Call, tx: Tx, body: CancelIn) -> Answer:
@@ -194,14 +198,17 @@ async def patch_order_cancel(call: Call, tx: Tx, body: CancelIn) -> Answer:
 
 async def _cancelled(call: Call, tx: Tx, body: CancelIn) -> Answer:
     opened = await _open(call, tx, Action.CANCEL)
+    _give_back_soon(call, opened)
     usual = CancelReason.OTHER if call.actor.may("orders:cancel") else CancelReason.CUSTOMER
     return _answer(call, await cancelling.cancel(tx, opened, reason=body.reason or usual))
 
 
-@routes.write("DELETE", "/orders/{order_id}", status=204, secured=True, problems=_MOVED)
+@routes.write("DELETE", "/orders/{order_id}", status=204, secured=True, problems=_CANCELLED)
 async def delete_order(call: Call, tx: Tx) -> Answer:
     """Take an order out of every list; one that lives is cancelled first. It is kept for the books."""
-    await cancelling.delete(tx, await _open(call, tx, Action.DELETE))
+    opened = await _open(call, tx, Action.DELETE)
+    _give_back_soon(call, opened)
+    await cancelling.delete(tx, opened)
     return Answer(204)
 
 
@@ -272,6 +279,13 @@ async def list_order_notes(call: Call) -> Answer:
         order = await store.find(db, visible(call.actor), call.id("order_id"))
         found = await store.notes_of(db, call.actor.store_id, order.id)
     return call.json(NotesOut([_note_out(note) for note in found]))
+
+
+def _give_back_soon(call: Call, opened: Opened) -> None:
+    """What was paid goes back once the cancellation is on disk; if this process dies before, by the sweep."""
+    if opened.payments:
+        store_id, order_id, providers = call.actor.store_id, opened.order.id, call.service(Providers)
+        call.afterwards.append(("refund", lambda: paying.finish(call.db, providers, store_id, order_id)))
 
 
 async def _open(call: Call, tx: Tx, action: Action) -> Opened:

@@ -10,6 +10,7 @@ from tradepost.orders.store.reading import (
     lock,
     page,
     totals_of,
+    unpaid,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "save",
     "take_turn",
     "totals_of",
+    "unpaid",
 ]

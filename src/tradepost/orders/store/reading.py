@@ -23,16 +23,18 @@ from tradepost.pricing import TaxLine
 class Visibility(msgspec.Struct, frozen=True):
     """Which orders a caller may see: those of a customer and the one of a token, or, with neither, all of the store.
 
-    Deleted ones nobody sees.
+    Deleted ones only the books see.
     """
 
     store_id: UUID
     customer_id: UUID | None = None
     token_hash: bytes | None = None
+    deleted_too: bool = False
 
     def filters(self) -> Filters:
         filters = Filters("placed.store_id = %(store_id)s", store_id=self.store_id)
-        filters.add("placed.deleted_at is null")
+        if not self.deleted_too:
+            filters.add("placed.deleted_at is null")
         customer, token = "placed.customer_id = %(visible_customer)s", "placed.token_hash = %(visible_token)s"
         if self.customer_id and self.token_hash:
             filters.add(f"({customer} or {token})", visible_customer=self.customer_id, visible_token=self.token_hash)
@@ -131,6 +133,30 @@ async def lock(tx: Tx, visible: Visibility, order_id: UUID) -> Order:
     if not found:
         raise NotFound
     return _order(found[0])
+
+
+async def unpaid(db: Reader, *, before: UUID, most: int) -> list[tuple[UUID, UUID]]:
+    """Store and id of some orders, the oldest first, that were placed before, and that nothing was paid for."""
+    rows = await db.rows(
+        """
+        select placed.store_id, placed.id
+        from store
+        join sales_order as placed on placed.store_id = store.id
+        where placed.status = 'PENDING'
+          and placed.id < %(before)s
+          and placed.held_because is null
+          and not exists (
+            select from payment
+            where payment.store_id = placed.store_id
+              and payment.order_id = placed.id
+              and payment.status not in ('DECLINED', 'VOIDED')
+          )
+        order by placed.id
+        limit %(most)s
+        """,
+        {"before": before, "most": most},
+    )
+    return [(store_id, order_id) for store_id, order_id in rows]
 
 
 async def totals_of(

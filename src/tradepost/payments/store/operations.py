@@ -78,6 +78,48 @@ async def started_of(db: Reader, store_id: UUID, payment_ids: Sequence[UUID]) ->
     return [_operation_of(row) for row in rows]
 
 
+async def started_of_order(db: Reader, store_id: UUID, order_id: UUID) -> list[Operation]:
+    """What is under way with an order's payments, oldest first."""
+    rows = await db.rows(
+        _SELECT
+        + """
+        where payment.store_id = %(store_id)s
+          and payment.order_id = %(order_id)s
+          and operation.state = 'started'
+        order by operation.id
+        """,
+        {"store_id": store_id, "order_id": order_id},
+    )
+    return [_operation_of(row) for row in rows]
+
+
+async def set_request(tx: Tx, asked: Sequence[Operation], key: bytes) -> None:
+    """Notes which request asked for them, by its idempotency key."""
+    await tx.run(
+        """
+        update payment_operation
+        set request_key = %(key)s
+        where store_id = %(store_id)s
+          and id = any(%(ids)s)
+        """,
+        {"store_id": asked[0].payment.store_id, "ids": uuids([one.id for one in asked]), "key": key},
+    )
+
+
+async def of_request(db: Reader, store_id: UUID, key: bytes) -> list[Operation]:
+    """What a request asked for, oldest first."""
+    rows = await db.rows(
+        _SELECT
+        + """
+        where operation.store_id = %(store_id)s
+          and operation.request_key = %(key)s
+        order by operation.id
+        """,
+        {"store_id": store_id, "key": key},
+    )
+    return [_operation_of(row) for row in rows]
+
+
 async def claim_due(tx: Tx, *, lease_seconds: float, most: int) -> list[Operation]:
     """Some whose time has come; nobody else gets them before the lease is over. Oldest first."""
     rows = await tx.rows(

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -14,7 +13,18 @@ from tradepost.core.ids import uuid7
 from tradepost.db import Reader, Tx
 from tradepost.db.arrays import texts, uuids
 from tradepost.db.connections import Row
-from tradepost.payments.model import Balance, Capture, Entry, Kind, Operation, Payment, Shown, Status
+from tradepost.payments.model import (
+    Balance,
+    Capture,
+    Entry,
+    Kind,
+    Operation,
+    Payment,
+    Shown,
+    Status,
+    Summary,
+    balance,
+)
 
 _SELECT = """
     select store_id, id, order_id, provider, method, amount, currency, capture, status, provider_ref, next_action,
@@ -217,44 +227,44 @@ async def captured_since(db: Reader, provider: str, since: datetime) -> list[Sho
     ]
 
 
-BALANCES = """
-    select payment.order_id,
-           sum(payment.amount) filter (where payment.status = 'AUTHORIZED'),
-           sum(ledger.captured),
-           sum(ledger.refunded),
-           sum(under_way.refunding),
-           (array_agg(payment.status order by payment.id desc))[1] = 'DECLINED',
-           bool_or(payment.status in ('STARTING', 'PENDING', 'NEEDS_ACTION', 'AUTHORIZED'))
-    from payment
-    cross join lateral (
-      select coalesce(sum(amount) filter (where kind = 'capture'), 0) as captured,
-             coalesce(sum(amount) filter (where kind = 'refund'), 0) as refunded
-      from payment_entry as entry
-      where entry.store_id = payment.store_id
-        and entry.payment_id = payment.id
-    ) as ledger
-    cross join lateral (
-      select coalesce(sum(amount), 0) as refunding
-      from payment_operation as operation
-      where operation.store_id = payment.store_id
-        and operation.payment_id = payment.id
-        and operation.kind = 'refund'
-        and operation.state = 'started'
-    ) as under_way
-    where payment.store_id = %(store_id)s
-      and payment.order_id = any(%(order_ids)s)
-    group by payment.order_id
-"""
+async def of_orders(db: Reader, store_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, list[Summary]]:
+    """The payments of orders with the sums of their ledgers, oldest first; one statement."""
+    rows = await db.rows(
+        """
+        select payment.store_id, payment.id, payment.order_id, payment.provider, payment.method, payment.amount,
+               payment.currency, payment.capture, payment.status, payment.provider_ref, payment.next_action,
+               payment.decline_code, payment.decline_message, payment.version, payment.created_at, payment.updated_at,
+               ledger.captured, ledger.refunded, under_way.refunding
+        from payment
+        cross join lateral (
+          select coalesce(sum(amount) filter (where kind = 'capture'), 0)::int8 as captured,
+                 coalesce(sum(amount) filter (where kind = 'refund'), 0)::int8 as refunded
+          from payment_entry as entry
+          where entry.store_id = payment.store_id
+            and entry.payment_id = payment.id
+        ) as ledger
+        cross join lateral (
+          select coalesce(sum(amount), 0)::int8 as refunding
+          from payment_operation as operation
+          where operation.store_id = payment.store_id
+            and operation.payment_id = payment.id
+            and operation.kind = 'refund'
+            and operation.state = 'started'
+        ) as under_way
+        where payment.store_id = %(store_id)s
+          and payment.order_id = any(%(order_ids)s)
+        order by payment.id
+        """,
+        {"store_id": store_id, "order_ids": uuids(order_ids)},
+    )
+    found: dict[UUID, list[Summary]] = {order_id: [] for order_id in order_ids}
+    for row in rows:
+        payment = payment_of(row[:COLUMNS])
+        found[payment.order_id].append(Summary(payment, *row[COLUMNS:]))
+    return found
 
 
 async def balance_of(db: Reader, store_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, Balance]:
-    """How orders stand with money, in one statement; an empty balance for those without a payment."""
-    rows = await db.rows(BALANCES, {"store_id": store_id, "order_ids": uuids(order_ids)})
-    found = {order_id: _balance(sums, is_declined=declined, is_live=live) for order_id, *sums, declined, live in rows}
-    return {order_id: found.get(order_id, Balance()) for order_id in order_ids}
-
-
-def _balance(sums: Sequence[Decimal | None], *, is_declined: bool, is_live: bool) -> Balance:
-    """Sums of bigint are numeric in PostgreSQL."""
-    authorized, captured, refunded, refunding = (int(amount or 0) for amount in sums)
-    return Balance(authorized, captured, refunded, refunding, is_declined, is_live)
+    """How orders stand with money; an empty balance for those without a payment."""
+    found = await of_orders(db, store_id, order_ids)
+    return {order_id: balance(some) for order_id, some in found.items()}

@@ -1,0 +1,56 @@
+"""What an API process does beside answering, until there is a worker: payments that wait, orders that expire."""
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID
+
+import structlog
+
+from tradepost.app.settings import Settings
+from tradepost.core.errors import Unavailable
+from tradepost.db import Database
+from tradepost.orders import expiring, paying
+from tradepost.payments import Providers, Sweep
+from tradepost.payments.sweeping import Change
+
+log = structlog.get_logger()
+
+
+class Sweeper:
+    """Runs every few seconds; several processes may, each takes what no other has. `sweep_seconds` of 0 is never."""
+
+    def __init__(self, settings: Settings, db: Database, providers: Providers) -> None:
+        self._db = db
+        self._seconds = settings.sweep_seconds
+        self._unpaid_minutes = settings.unpaid_minutes
+        self._sweep = Sweep(db, providers, self._settle)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        if self._seconds:
+            self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def run_once(self) -> None:
+        """Everything that is due now."""
+        await self._sweep.run_once()
+        if self._unpaid_minutes:
+            await expiring.expire(self._db, minutes=self._unpaid_minutes)
+
+    async def _settle(self, store_id: UUID, order_id: UUID, change: Change) -> None:
+        await paying.settle_order(self._db, store_id, order_id, change)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self.run_once()
+            except Unavailable as error:
+                log.info("sweep_waits", why=error.code)
+            except Exception as error:
+                log.exception("sweep_failed", error=type(error).__name__)

@@ -1,0 +1,149 @@
+"""Money of an order: asked for in one transaction, carried out at a provider, and settled in another.
+
+Between the two nothing is held. Whoever dies there leaves an operation that the sweep, or the same request again,
+carries out with the same key.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from uuid import UUID
+
+import msgspec
+
+from tradepost import inventory, payments
+from tradepost.core.actors import Actor, system
+from tradepost.db import Database, Tx
+from tradepost.events import publish
+from tradepost.inventory import InsufficientStock
+from tradepost.orders.events import OrderRevived
+from tradepost.orders.life import Opened, close, reopen
+from tradepost.orders.model import CancelReason, Order, OrderStatus, PaymentStatus
+from tradepost.orders.moves import payment_status_of
+from tradepost.payments import Capture, Operation, PaymentProviderUnavailable, Providers, Result
+from tradepost.payments.model import State
+
+Ask = Callable[[Tx, Opened], Awaitable[Sequence[Operation]]]
+_BECAUSE = "order_cancelled"
+
+
+def to_pay(method: str, capture: Capture, providers: Providers) -> Ask:
+    """What is due, by this method. Raises PaymentMethodNotAllowed, PaymentUnderWay."""
+
+    async def ask(tx: Tx, opened: Opened) -> list[Operation]:
+        return [
+            await payments.begin(
+                tx,
+                order_id=opened.order.id,
+                amount=opened.facts.due - opened.facts.money.authorized,
+                currency=opened.order.currency,
+                method=method,
+                capture=capture,
+                actor=opened.actor,
+                providers=providers,
+            )
+        ]
+
+    return ask
+
+
+def to_capture(amount: int | None) -> Ask:
+    """What is set aside, or a part of it. Raises CaptureExceedsAuthorized, PaymentUnderWay, InvalidTransition."""
+
+    async def ask(tx: Tx, opened: Opened) -> list[Operation]:
+        return [await payments.request_capture(tx, opened.order.id, amount, opened.actor)]
+
+    return ask
+
+
+def to_refund(amount: int | None, reason: str | None) -> Ask:
+    """An amount, or all that is left. Raises RefundExceedsCaptured before any provider is asked."""
+
+    async def ask(tx: Tx, opened: Opened) -> list[Operation]:
+        wanted = opened.facts.money.refundable if amount is None else amount
+        return await payments.request_refund(tx, opened.order.id, wanted, reason, opened.actor)
+
+    return ask
+
+
+async def to_void(tx: Tx, opened: Opened) -> list[Operation]:
+    """Whatever may still take money."""
+    return await payments.request_void(tx, opened.order.id, opened.actor)
+
+
+async def give_all_back(tx: Tx, order_id: UUID, actor: Actor) -> list[Operation]:
+    """Lets go of what may still take money, and refunds what was taken. Raises PaymentUnderWay during a capture."""
+    asked = await payments.request_void(tx, order_id, actor)
+    balance = (await payments.balance_of(tx, actor.store_id, [order_id])).get(order_id)
+    if balance and balance.refundable > 0:
+        asked += await payments.request_refund(tx, order_id, balance.refundable, _BECAUSE, actor)
+    return asked
+
+
+async def carry_out(db: Database, providers: Providers, asked: Sequence[Operation]) -> list[tuple[Operation, Result]]:
+    """Asks the providers; what they do not answer is left out, and left to the sweep. Not in a transaction."""
+    done: list[tuple[Operation, Result]] = []
+    for operation in asked:
+        if operation.state is State.STARTED:
+            try:
+                done.append((operation, await payments.carry_out(db, providers, operation)))
+            except PaymentProviderUnavailable:
+                continue
+    return done
+
+
+async def finish(db: Database, providers: Providers, store_id: UUID, order_id: UUID) -> None:
+    """Carries out what was asked for an order's money, and settles it; for what nobody waits for."""
+    async with db.read() as reader:
+        asked = await payments.started_of_order(reader, store_id, order_id)
+    for operation, result in await carry_out(db, providers, asked):
+        await settle_order(db, store_id, order_id, partial(_settle, operation, result))
+
+
+async def _settle(operation: Operation, result: Result, tx: Tx) -> None:
+    await payments.settle(tx, operation, result)
+
+
+async def settle_order(db: Database, store_id: UUID, order_id: UUID, change: Callable[[Tx], Awaitable[None]]) -> None:
+    """Something became of money: the order is locked, changed, and brought in line. See `payments.Sweep`."""
+
+    async def unit(tx: Tx) -> None:
+        opened = await reopen(tx, order_id, actor=system(store_id))
+        await change(tx)
+        await settled(tx, opened)
+
+    await db.write(unit)
+
+
+async def settled(tx: Tx, opened: Opened) -> Opened:
+    """The order after its money has moved.
+
+    Money that comes for a cancelled order is given back; if the order had only expired, and what it wants is still
+    there, it lives again instead.
+    """
+    order_id = opened.order.id
+    balance = (await payments.balance_of(tx, opened.actor.store_id, [order_id])).get(order_id)
+    after = opened.order
+    if balance and after.status is OrderStatus.CANCELLED and (balance.refundable > 0 or balance.authorized):
+        paid = payment_status_of(after.total_amount, balance)
+        revived = await _revived(tx, opened) if paid in (PaymentStatus.PAID, PaymentStatus.AUTHORIZED) else None
+        if revived is None:
+            await give_all_back(tx, order_id, opened.actor)
+        after = revived or after
+    return await close(tx, opened, after)
+
+
+async def _revived(tx: Tx, opened: Opened) -> Order | None:
+    """An order that had expired with its stock promised again; None where it had not, or the stock is gone."""
+    order = opened.order
+    if order.cancelled_because is not CancelReason.EXPIRED or order.deleted_at is not None:
+        return None
+    units: dict[UUID, int] = {}
+    for line in order.lines:
+        units[line.variant_id] = units.get(line.variant_id, 0) + line.quantity
+    try:
+        async with tx.savepoint():
+            await inventory.reserve(tx, order.id, units, actor=opened.actor)
+    except InsufficientStock:
+        return None
+    await publish(tx, OrderRevived(), actor=opened.actor, subject_id=order.id)
+    return msgspec.structs.replace(order, status=OrderStatus.CONFIRMED, cancelled_because=None, cancelled_at=None)
