@@ -119,11 +119,14 @@ async def scene(shop: Shop) -> Scene:
     order = (await ada.ask("POST", "/orders", json=items)).json()
     guest = (await shop.order((mug, 1))).json()
     address = (await ada.ask("POST", "/addresses", json=ADDRESS | {"type": "SHIPPING"})).json()
+    await shop.staff("PATCH", f"/orders/{order['id']}/status", json={"status": "CONFIRMED"})
+    packed = (await shop.staff("POST", f"/orders/{order['id']}/shipments", json={})).json()
     callers = await _callers(shop, guest["accessToken"])
     me = (await ada.ask("GET", "/auth/me")).json()["account"]["id"]
     ids = {
         "order_id": order["id"],
         "ref": mug["id"],
+        "shipment_id": packed["shipment"]["id"],
         "variant_id": mug["variants"][0]["id"],
         "customer_id": me,
         "user_id": me,
@@ -165,7 +168,9 @@ async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
         select (select count(*) from event), (select count(*) from sales_order), (select count(*) from stock_movement),
                (select count(*) from account), (select count(*) from session), (select count(*) from address),
                (select count(*) from api_key where revoked_at is null), (select count(*) from staff_role),
-               (select count(*) from product), (select count(*) from idempotency_answer), (select count(*) from proof)
+               (select count(*) from product), (select count(*) from idempotency_answer), (select count(*) from proof),
+               (select count(*) from shipment), (select count(*) from order_note), (select count(*) from payment),
+               (select sum(version) from sales_order)
         """
     )
 
