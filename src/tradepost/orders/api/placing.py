@@ -1,8 +1,9 @@
+from itertools import chain
 from uuid import UUID
 
 import msgspec
 
-from tradepost import events, shipping
+from tradepost import events
 from tradepost.core import money
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.errors import FieldError, Forbidden, NotFound, ReferenceNotFound, invalid
@@ -15,7 +16,7 @@ from tradepost.idempotency import IdempotencyKeyReused, StoredAnswer
 from tradepost.orders import quoting, store
 from tradepost.orders.addressing import Addresses, addresses_of
 from tradepost.orders.deciding import Again, Placed
-from tradepost.orders.life import READ_ALL, visible
+from tradepost.orders.life import READ_ALL, opened_all, visible
 from tradepost.orders.model import (
     CurrencyNotSupported,
     InsufficientStock,
@@ -148,11 +149,12 @@ async def read_order(call: Call) -> Answer:
 
 @routes.get("/orders/{order_id}/timeline", answer=TimelineOut, problems=[NotFound])
 async def order_timeline(call: Call) -> Answer:
-    """What happened to an order, in order, and who did it."""
+    """What happened to an order, its parcels and its payments, in order, and who did it."""
     order = await _find(call)
     async with call.db.read() as db:
-        parcels = await shipping.of_orders(db, call.actor.store_id, [order.id])
-        subjects = [order.id, *(shipment.id for shipment in parcels.get(order.id, ()))]
+        (opened,) = await opened_all(db, [order], call.actor)
+        parts = [shipment.id for shipment in opened.shipments], [one.payment.id for one in opened.payments]
+        subjects = [order.id, *chain.from_iterable(parts)]
         happened = await events.of_subjects(db, call.actor.store_id, subjects)
     return call.json(TimelineOut([_told(call.actor, event_out(event)) for event in happened]))
 
