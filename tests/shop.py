@@ -34,9 +34,12 @@ class Shop:
         self.key = key
         self.url = url
 
-    def browser(self) -> httpx2.AsyncClient:
-        """Another client of the same application, with cookies of its own."""
-        return httpx2.AsyncClient(transport=self._transport, base_url="http://localhost")
+    def browser(self, address: str | None = None) -> httpx2.AsyncClient:
+        """Another client of the same application, with cookies of its own, and perhaps from another address."""
+        transport = self._transport
+        if address is not None:
+            transport = httpx2.ASGITransport(app=transport.app, client=(address, 1))
+        return httpx2.AsyncClient(transport=transport, base_url="http://localhost")
 
     async def staff(self, method: str, path: str, **kwargs: Any) -> httpx2.Response:
         headers = {"X-API-Key": self.key} | kwargs.pop("headers", {})

@@ -347,3 +347,14 @@ async def test_an_order_goes_to_a_country_that_there_is(
 async def test_the_telephone_of_an_order_is_kept_in_one_form(shop: Shop) -> None:
     placed = await shop.order((await shop.product(), 1), shippingAddress=ADDRESS | {"phone": "020 7946 0000"})
     assert placed.json()["shippingAddress"]["phone"] == "+442079460000"
+
+
+async def test_a_default_that_changes_its_type_leaves_its_place_to_another(shop: Shop) -> None:
+    ada = await registered(shop)
+    first, second = [
+        (await ada.ask("POST", "/addresses", json=ADDRESS | {"type": "SHIPPING", "isDefault": is_default})).json()
+        for is_default in (False, True)
+    ]
+    moved = await ada.ask("PATCH", f"/addresses/{second['id']}", json={"type": "BILLING"})
+    assert (moved.status_code, moved.json()["type"], moved.json()["isDefault"]) == (200, "BILLING", True)
+    assert (await ada.ask("GET", f"/addresses/{first['id']}")).json()["isDefault"]

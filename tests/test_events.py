@@ -85,12 +85,11 @@ async def test_the_feed_is_read_in_pages_by_staff(shop: Shop) -> None:
     await shop.order((mug, 1))
     names: list[str] = []
     after = ""
-    while True:
+    while len(names) < 3:  # the feed waits for any older transaction of the server, which other tests share
         page = (await shop.staff("GET", f"/events?limit=1{after}")).json()
-        if not page["items"]:
-            break
-        names.append(page["items"][0]["name"])
-        after = f"&after={page['nextAfter']}"
+        names += [event["name"] for event in page["items"]]
+        after = f"&after={page['nextAfter']}" if page["nextAfter"] else ""
+    assert (await shop.staff("GET", f"/events?limit=1{after}")).json()["items"] == []
     assert names == ["api_key.created", "product.created", "order.placed"]
     assert same_problem(await shop.guest("GET", "/events"), 401, "unauthenticated")
     assert same_problem(await shop.staff("GET", "/events?after=7"), 422, "invalid_position", "?after")

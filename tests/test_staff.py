@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.people import PASSWORD, Person, links
-from tests.shop import Shop, same_problem
+from tests.people import PASSWORD, Person, links, registered
+from tests.shop import ADDRESS, Shop, same_problem
+from tradepost.app import operating
 
 pytestmark = pytest.mark.anyio
 GRACE = {"email": "grace@example.com", "firstName": "Grace", "lastName": "Hopper"}
@@ -85,11 +86,102 @@ async def test_of_two_administrators_who_show_each_other_out_one_stays(shop: Sho
         (await shop.staff("POST", "/users", json=GRACE | {"email": f"{name}@example.com", "role": "ADMIN"})).json()
         for name in ("one", "two")
     ]
+    await shop.change("update account set password_hash = 'a hash'")
     answers = await asyncio.gather(
         *(shop.staff("PATCH", f"/users/{user['id']}", json={"isActive": False}) for user in made)
     )
     assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 1}
     assert "last_admin" in [answer.json().get("code") for answer in answers]
+
+
+async def test_an_administrator_who_has_no_password_yet_is_not_the_last(
+    shop: Shop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The address may be misspelt, so that nobody ever could sign in."""
+    _, only = await works_here(shop, capfd, role="ADMIN")
+    typo = {"email": "typo@example.cmo", "role": "ADMIN"}
+    assert (await shop.staff("POST", "/users", json=GRACE | typo)).status_code == 201
+    refused = await shop.staff("PATCH", f"/users/{only['id']}", json={"isActive": False})
+    assert same_problem(refused, 409, "last_admin")
+
+
+async def test_who_only_claims_an_address_does_not_work_here(shop: Shop) -> None:
+    """Anybody may register with the chief's address; he is found by it only when he has proved that it is his."""
+    impostor = await registered(shop, email="boss@example.com")
+    me = (await impostor.ask("GET", "/auth/me")).json()["account"]
+    assert me["isPending"]
+    assert (await shop.staff("GET", "/customers?email=boss@example.com")).json()["items"] == []
+    refused = await shop.staff("PATCH", f"/users/{me['id']}", json={"role": "ADMIN"})
+    assert same_problem(refused, 422, "not_allowed", "/role")
+
+
+async def test_changes_that_make_no_sense_are_refused(shop: Shop) -> None:
+    role_id = await role(shop, "orders:read")
+    customer = (await shop.staff("POST", "/customers", json=GRACE)).json()
+    path = f"/users/{customer['id']}"
+    assert same_problem(await shop.staff("PATCH", path, json={"staffRoleId": role_id}), 422, "not_allowed")
+    assert same_problem(await shop.staff("PATCH", path, json={"firstName": "  "}), 422, "required", "/firstName")
+
+
+async def test_staff_and_customers_are_kept_by_those_who_may(shop: Shop) -> None:
+    admin = (await shop.staff("POST", "/users", json=GRACE | {"email": "boss@example.com", "role": "ADMIN"})).json()
+    customer = (await shop.staff("POST", "/customers", json=GRACE)).json()
+    desk, office = [
+        {"X-API-Key": await operating.create_key(shop.url, name="k", scopes=scopes, store=None)}
+        for scopes in (["customers:read", "customers:write"], ["users:write", "users:read"])
+    ]
+    for path in ("", "/addresses"):
+        assert same_problem(await shop.guest("GET", f"/customers/{admin['id']}{path}", headers=desk), 404, "not_found")
+    planted = ADDRESS | {"type": "SHIPPING"}
+    refused = await shop.guest("POST", f"/customers/{admin['id']}/addresses", json=planted, headers=desk)
+    assert same_problem(refused, 404, "not_found")
+    refused = await shop.guest("PATCH", f"/users/{customer['id']}", json={"isActive": False}, headers=office)
+    assert same_problem(refused, 403, "forbidden")
+
+
+async def test_a_key_cannot_end_one_that_may_more(shop: Shop) -> None:
+    """C19: nobody takes what he could not give."""
+    weak = {"X-API-Key": await operating.create_key(shop.url, name="weak", scopes=["keys:write"], store=None)}
+    keys = (await shop.staff("GET", "/api-keys")).json()["items"]
+    strong = next(key["id"] for key in keys if key["scopes"] == ["*"])
+    refused = await shop.guest("DELETE", f"/api-keys/{strong}", headers=weak)
+    assert same_problem(refused, 403, "privilege_escalation")
+    assert (await shop.staff("GET", "/orders")).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["shown out", "other role", "smaller role"])
+async def test_a_key_may_no_more_than_the_person_who_made_it(
+    shop: Shop, capfd: pytest.CaptureFixture[str], end: str
+) -> None:
+    mine = await role(shop, "keys:write", "orders:read")
+    grace, user = await works_here(shop, capfd, staffRoleId=mine)
+    body = {"name": "hers", "scopes": ["keys:write", "orders:read"]}
+    hers = {"X-API-Key": (await grace.ask("POST", "/api-keys", json=body)).json()["secret"]}
+    made = await shop.guest("POST", "/api-keys", json=body, headers=hers)
+    of_hers = {"X-API-Key": made.json()["secret"]}
+    for key in (hers, of_hers):
+        assert (await shop.guest("GET", "/orders", headers=key)).status_code == 200
+    if end == "shown out":
+        await shop.staff("PATCH", f"/users/{user['id']}", json={"isActive": False})
+    elif end == "other role":
+        other = {"staffRoleId": await role(shop, "stock:read", name="Other")}
+        assert (await shop.staff("PATCH", f"/users/{user['id']}", json=other)).status_code == 200
+    else:
+        smaller = {"name": "Smaller", "permissions": ["orders:read"]}
+        assert (await shop.staff("PUT", f"/staff-roles/{mine}", json=smaller)).status_code == 200
+    for key in (hers, of_hers):
+        assert same_problem(await shop.guest("GET", "/orders", headers=key), 401, "invalid_credentials")
+
+
+async def test_a_role_that_goes_while_somebody_gets_it(shop: Shop) -> None:
+    """He has it, or the role is gone: raced on real connections."""
+    for number in range(15):
+        role_id = await role(shop, "orders:read", name=f"Role {number}")
+        user = GRACE | {"email": f"grace{number}@example.com", "staffRoleId": role_id}
+        made, deleted = await asyncio.gather(
+            shop.staff("POST", "/users", json=user), shop.staff("DELETE", f"/staff-roles/{role_id}")
+        )
+        assert (made.status_code, deleted.status_code) in {(201, 409), (422, 204)}
 
 
 async def test_a_role_that_somebody_has_stays(shop: Shop) -> None:
@@ -109,6 +201,7 @@ async def test_a_role_that_somebody_has_stays(shop: Shop) -> None:
         ({"staffRoleId": "01a1fcc7-f477-7000-a95e-da9cde12b4a1"}, "/staffRoleId"),
         ({"role": "ADMIN", "staffRoleId": "01a1fcc7-f477-7000-a95e-da9cde12b4a1"}, "/staffRoleId"),
         ({"role": "OWNER"}, "/role"),
+        ({"role": "CLIENT"}, "/role"),
         ({"role": "ADMIN", "email": "nobody"}, "/email"),
         ({"role": "ADMIN", "isAdmin": True}, "/isAdmin"),
     ],

@@ -1,4 +1,4 @@
-"""API keys: 256 random bits, kept as a hash, shown once."""
+"""API keys: 256 random bits, kept as a hash, shown once. A key may never more than the person who made it may now."""
 
 import base64
 import re
@@ -43,12 +43,15 @@ async def _insert(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], acto
         raise invalid("/scopes", "invalid_format", f"has {wrong[0]!r}; a scope is like orders:read, or * for all")
     check_grant(actor, list(scopes))
     key = ApiKey(uuid7(), name, secret[:_HINT], sorted(set(scopes)), now(), None, None)
-    await store.insert(tx, key, store_id=actor.store_id, key_hash=hash_secret(secret))
+    await store.insert(tx, key, actor=actor, key_hash=hash_secret(secret))
     await publish(tx, ApiKeyCreated(name=name, scopes=key.scopes), actor=actor, subject_id=key.id)
     return key
 
 
 async def revoke_key(tx: Tx, key_id: UUID, *, actor: Actor) -> None:
-    """Ends a key for good; revoking it again changes nothing. NotFound for a key of another store."""
-    if await store.set_revoked(tx, actor, key_id):
+    """Ends a key for good; revoking it again changes nothing. NotFound, PrivilegeEscalation for one that may more."""
+    key = await store.lock(tx, actor.store_id, key_id)
+    check_grant(actor, key.scopes)
+    if key.revoked_at is None:
+        await store.set_revoked(tx, actor.store_id, key_id)
         await publish(tx, ApiKeyRevoked(), actor=actor, subject_id=key_id)

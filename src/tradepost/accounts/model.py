@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from tradepost.core.actors import EVERYTHING, Actor
-from tradepost.core.errors import Conflict, FieldError, Forbidden, Unauthenticated
+from tradepost.core.errors import Conflict, FieldError, Forbidden, Unauthenticated, invalid
 from tradepost.http.problems import MalformedRequest
 
 
@@ -152,6 +152,12 @@ def new_secret() -> str:
 def hash_secret(secret: str) -> bytes:
     """How a random 256-bit secret is kept: a plain SHA-256 suffices, as there is nothing to guess."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def check_name(account: Account) -> None:
+    """ValidationFailed for a first name of spaces."""
+    if not account.first_name.strip():
+        raise invalid("/firstName", "required", "is empty")
 
 
 def check_grant(actor: Actor, permissions: frozenset[str] | set[str] | list[str]) -> None:

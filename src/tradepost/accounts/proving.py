@@ -7,17 +7,27 @@ from tradepost.accounts.store import people, proofs
 from tradepost.accounts.store.proofs import Proof
 from tradepost.db import Database, Tx
 
+_MOST = 5
+_LATELY_SECONDS = 900
+
 
 async def issue(
     db: Database, store_id: UUID, account_id: UUID, purpose: Purpose, *, email: str, hours: int | None = None
-) -> str:
-    """A secret for a link in a mail to this address; it is kept as a hash. `hours`: how long it is good."""
+) -> str | None:
+    """A secret for a link in a mail to this address; it is kept as a hash. `hours`: how long it is good.
+
+    None where the address has got enough of them lately: nobody's mailbox is filled by somebody else's requests.
+    """
     token = new_secret()
     key = hash_secret(token)
-    await db.write(
-        lambda tx: proofs.insert(tx, store_id, key, account_id=account_id, purpose=purpose, email=email, hours=hours)
-    )
-    return token
+
+    async def unit(tx: Tx) -> str | None:
+        if await proofs.recent(tx, store_id, email, seconds=_LATELY_SECONDS) >= _MOST:
+            return None
+        await proofs.insert(tx, store_id, key, account_id=account_id, purpose=purpose, email=email, hours=hours)
+        return token
+
+    return await db.write(unit)
 
 
 async def read(tx: Tx, store_id: UUID, token: str, purpose: Purpose) -> Proof:

@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
-from tradepost.accounts import proving
+from tradepost.accounts import guessing, proving
 from tradepost.accounts.events import AccountEmailChanged, AccountPasswordChanged
 from tradepost.accounts.mails import AccountMails
-from tradepost.accounts.model import Account, InvalidCredentials, Purpose, TokenInvalid
+from tradepost.accounts.model import Account, InvalidCredentials, Purpose, SessionRevoked, TokenInvalid
 from tradepost.accounts.passwords import Passwords
+from tradepost.accounts.registering import account_of_reader
 from tradepost.accounts.store import people, proofs, sessions
-from tradepost.core.actors import Actor, ActorKind
+from tradepost.core.actors import Actor
 from tradepost.db import Database, Tx
 from tradepost.events import publish
 from tradepost.stores import Store
@@ -23,32 +24,43 @@ async def send_reset(db: Database, mails: AccountMails, shop: Store, email: str)
         return
     async with db.read() as reader:
         account = await people.get(reader, shop.id, signer.account_id)
-    token = await proving.issue(db, shop.id, account.id, Purpose.RESET, email=account.email)
-    mails.reset(account.email, token, shop=shop.name)
+    if token := await proving.issue(db, shop.id, account.id, Purpose.RESET, email=account.email):
+        mails.reset(account.email, token, shop=shop.name)
 
 
-async def reset_password(tx: Tx, token: str, *, store_id: UUID, password_hash: str) -> None:
-    """A new password for who reads the mail; it also proves the address. All sessions end. Raises TokenInvalid."""
-    proof = await proving.read(tx, store_id, token, Purpose.RESET)
-    await proving.accept(tx, store_id, proof)
-    await people.set_password(tx, store_id, proof.account_id, password_hash)
-    await sessions.end_all(tx, store_id, proof.account_id, because="password")
-    actor = Actor(ActorKind.CUSTOMER, store_id, proof.account_id)
-    await publish(tx, AccountPasswordChanged("mail"), actor=actor, subject_id=proof.account_id)
+async def reset_password(tx: Tx, token: str, *, actor: Actor, password_hash: str) -> None:
+    """A new password for who reads the mail; it also proves the address. All sessions end.
+
+    TokenInvalid also for somebody who is signed in to another account.
+    """
+    proof = await proving.read(tx, actor.store_id, token, Purpose.RESET)
+    if actor.id not in (None, proof.account_id):
+        raise TokenInvalid
+    await account_of_reader(tx, actor.store_id, proof, password_hash)
 
 
-async def check_password_of(db: Database, passwords: Passwords, actor: Actor, password: str) -> None:
-    """InvalidCredentials where it is not the actor's."""
+async def verified_password(db: Database, passwords: Passwords, actor: Actor, password: str, *, address: str) -> str:
+    """The hash of the actor's password, which this is. Raises InvalidCredentials, RateLimited: it can be guessed."""
     assert actor.id is not None  # noqa: S101 - for the type checker: who has a session has an id
+    guess = guessing.guess_of(str(actor.id), address)
+    await guessing.count(db, actor.store_id, guess, accounts=[], address=address)
     async with db.read() as reader:
         kept = await people.password_hash(reader, actor.store_id, actor.id)
-    if not await passwords.verify(kept, password):
+    if not await passwords.verify(kept, password) or kept is None:
         raise InvalidCredentials
+    await db.write(lambda tx: guessing.take_back(tx, actor.store_id, guess))
+    return kept
 
 
-async def change_password(tx: Tx, account_id: UUID, password_hash: str, *, actor: Actor) -> None:
-    """The session that does it stays; the others end, and links in mails are void."""
+async def change_password(tx: Tx, account_id: UUID, password_hash: str, *, verified: str, actor: Actor) -> None:
+    """The session that does it stays; the others end, and links in mails are void.
+
+    Raises InvalidCredentials where the password is not the `verified` one any more, SessionRevoked.
+    """
     await people.lock(tx, actor.store_id, account_id)
+    await people.check_unchanged(tx, actor.store_id, account_id, verified)
+    if actor.session_id is None or await sessions.find_live(tx, actor.store_id, actor.session_id) is None:
+        raise SessionRevoked
     await people.set_password(tx, actor.store_id, account_id, password_hash)
     await sessions.end_all(tx, actor.store_id, account_id, because="password", but=actor.session_id)
     await proofs.use(tx, actor.store_id, account_id)
@@ -57,8 +69,8 @@ async def change_password(tx: Tx, account_id: UUID, password_hash: str, *, actor
 
 async def send_change(db: Database, mails: AccountMails, shop: Store, account_id: UUID, email: str) -> None:
     """A mail to the new address. Whether that belongs to somebody, only the mail's reader finds out."""
-    token = await proving.issue(db, shop.id, account_id, Purpose.CHANGE, email=email)
-    mails.change(email, token, shop=shop.name)
+    if token := await proving.issue(db, shop.id, account_id, Purpose.CHANGE, email=email):
+        mails.change(email, token, shop=shop.name)
 
 
 async def confirm_email(tx: Tx, token: str, *, actor: Actor) -> tuple[Account, str]:

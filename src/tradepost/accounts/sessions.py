@@ -8,7 +8,7 @@ from tradepost.accounts.events import SessionEnded, SessionReused
 from tradepost.accounts.model import Device, InvalidCredentials, SessionRevoked, hash_secret, new_secret
 from tradepost.accounts.store import attempts
 from tradepost.accounts.store import sessions as store
-from tradepost.core.actors import Actor, system
+from tradepost.core.actors import Actor, ActorKind, system
 from tradepost.core.errors import Conflict, NotFound, Unauthenticated
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
@@ -83,6 +83,14 @@ async def end(tx: Tx, session_id: UUID, *, actor: Actor, because: str) -> None:
     if not await store.end(tx, actor.store_id, session_id, because=because, account_id=actor.id):
         raise NotFound
     await publish(tx, SessionEnded(because), actor=actor, subject_id=session_id)
+
+
+async def end_by_token(tx: Tx, store_id: UUID, refresh_token: str) -> None:
+    """Ends the session of a refresh token, used or not; nothing where there is none."""
+    found = await store.of_refresh(tx, store_id, hash_secret(refresh_token))
+    if found and await store.end(tx, store_id, found.session_id, because="logout"):
+        actor = Actor(ActorKind.CUSTOMER, store_id, found.account_id)
+        await publish(tx, SessionEnded("logout"), actor=actor, subject_id=found.session_id)
 
 
 async def forget_old(tx: Tx) -> None:

@@ -16,23 +16,30 @@ from tradepost.accounts.model import (
     Role,
     StaffRole,
     check_grant,
+    check_name,
     permissions_of,
 )
 from tradepost.accounts.passwords import hash_now
 from tradepost.accounts.store import people, roles, sessions
 from tradepost.core.actors import Actor
 from tradepost.core.changes import applied, differing
-from tradepost.core.errors import FieldError, ReferenceNotFound, check_version, invalid
+from tradepost.core.errors import FieldError, Forbidden, ReferenceNotFound, check_version, invalid
 from tradepost.core.ids import uuid7
-from tradepost.db import Database, Reader, Tx
+from tradepost.db import Database, Tx
 from tradepost.events import publish
 from tradepost.stores import Store
 
 _INVITATION_HOURS = 72
+_CUSTOMERS = "customers:write"
 
 
 async def create_user(tx: Tx, draft: CustomerDraft, *, role: Role, staff_role_id: UUID | None, actor: Actor) -> Account:
-    """Somebody who works here. Raises EmailTaken, PrivilegeEscalation, ReferenceNotFound for an unknown staff role."""
+    """Somebody who works here.
+
+    Raises EmailTaken, PrivilegeEscalation, ReferenceNotFound for an unknown staff role, ValidationFailed for CLIENT.
+    """
+    if role is Role.CLIENT:
+        raise invalid("/role", "not_allowed", "is for customers: POST /customers")
     check_grant(actor, await _permissions(tx, actor.store_id, role, staff_role_id))
     account_id = await people.insert_staff(tx, actor.store_id, draft, role=role, staff_role_id=staff_role_id)
     await publish(tx, AccountCreated(role), actor=actor, subject_id=account_id)
@@ -41,8 +48,9 @@ async def create_user(tx: Tx, draft: CustomerDraft, *, role: Role, staff_role_id
 
 async def send_invitation(db: Database, mails: AccountMails, shop: Store, account: Account) -> None:
     """The mail with which somebody new chooses a password."""
-    token = await proving.issue(db, shop.id, account.id, Purpose.RESET, email=account.email, hours=_INVITATION_HOURS)
-    mails.invitation(account.email, token, shop=shop.name)
+    email = account.email
+    if token := await proving.issue(db, shop.id, account.id, Purpose.RESET, email=email, hours=_INVITATION_HOURS):
+        mails.invitation(email, token, shop=shop.name)
 
 
 async def change_user(
@@ -50,11 +58,13 @@ async def change_user(
 ) -> Account:
     """New values of an account. A change of role, or being shown out, ends its sessions.
 
-    Raises NotFound, Stale, PrivilegeEscalation, LastAdmin, ReferenceNotFound.
+    Raises NotFound, Stale, Forbidden, PrivilegeEscalation, LastAdmin, ReferenceNotFound, ValidationFailed.
     """
     before = await people.lock(tx, actor.store_id, account_id)
     check_version(before.version, expected_version)
     changed = after.applied_to(before)
+    check_name(changed)
+    _check_kind(before, changed, actor)
     check_grant(actor, await _permissions(tx, actor.store_id, before.role, before.staff_role_id))
     check_grant(actor, await _permissions(tx, actor.store_id, changed.role, changed.staff_role_id))
     fields = differing(before, changed)
@@ -82,7 +92,17 @@ class UserChanges(msgspec.Struct, frozen=True, kw_only=True):
 
     def applied_to(self, account: Account) -> Account:
         changed = applied(account, self)
-        return changed if changed.role is Role.STAFF else msgspec.structs.replace(changed, staff_role_id=None)
+        if changed.role is Role.STAFF or self.staff_role_id is not msgspec.UNSET:
+            return changed
+        return msgspec.structs.replace(changed, staff_role_id=None)
+
+
+def _check_kind(before: Account, changed: Account, actor: Actor) -> None:
+    """A customer is for those who may change customers, and works here only once his address is his."""
+    if changed.role is not Role.CLIENT and before.is_pending:
+        raise invalid("/role", "not_allowed", "is for somebody who has shown that the e-mail address is his")
+    if before.role is changed.role is Role.CLIENT and not actor.may(_CUSTOMERS):
+        raise Forbidden(f"This needs the permission {_CUSTOMERS}")
 
 
 async def _check_other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> None:
@@ -90,13 +110,13 @@ async def _check_other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> None:
         raise LastAdmin
 
 
-async def _permissions(db: Reader, store_id: UUID, role: Role, staff_role_id: UUID | None) -> frozenset[str]:
+async def _permissions(tx: Tx, store_id: UUID, role: Role, staff_role_id: UUID | None) -> frozenset[str]:
     """What somebody of these roles may do. ReferenceNotFound where the staff role is missing or unknown."""
     if role is not Role.STAFF:
         if staff_role_id is not None:
             raise invalid("/staffRoleId", "not_allowed", "is for the role STAFF only")
         return permissions_of(role, None)
-    found = await roles.find(db, store_id, staff_role_id) if staff_role_id else None
+    found = await roles.keep(tx, store_id, staff_role_id) if staff_role_id else None
     if found is None:
         raise ReferenceNotFound(errors=[FieldError("/staffRoleId", "reference_not_found", "is no staff role")])
     return permissions_of(role, found.permissions)

@@ -140,10 +140,12 @@ create table proof (
   email text not null,
   expires_at timestamptz not null,
   used_at timestamptz,
+  created_at timestamptz not null default now(),
   primary key (store_id, token_hash),
   foreign key (store_id, account_id) references account
 );
 comment on table proof is 'Secrets sent by mail. Whoever has one reads the mail of that address: good once, for one purpose, while the account''s address is the one it was made for.';
+create index proof_of_email on proof (store_id, email, created_at);
 create index proof_of_account on proof (store_id, account_id);
 
 create table sign_in_attempt (
@@ -198,9 +200,12 @@ create table api_key (
   created_at timestamptz not null default now(),
   last_used_at timestamptz,
   revoked_at timestamptz,
-  primary key (store_id, id)
+  created_by uuid,
+  primary key (store_id, id),
+  foreign key (store_id, created_by) references account
 );
 comment on column api_key.key_hash is 'SHA-256 of the key, which is 256 random bits and is shown once.';
+comment on column api_key.created_by is 'The person who made it: it works for as long as he may do what it may. Null for keys of the command line.';
 comment on column api_key.hint is 'The first characters of the key, so that a person can tell keys apart.';
 
 create table product (

@@ -8,7 +8,6 @@ from tradepost.core.pages import CursorSigner
 from tradepost.db import Database
 from tradepost.http.answers import Answer
 from tradepost.http.clients import Clients
-from tradepost.http.limits import Class, Limits
 from tradepost.idempotency import Claim
 
 Service = TypeVar("Service")
@@ -66,14 +65,6 @@ class Call:
     def client(self) -> str:
         """The address from which the request comes, as text; see `http/clients.py` for whose word is believed."""
         return self._services.get(Clients).address(self._scope)
-
-    async def limit(self, kind: Class, name: str) -> None:
-        """Counts the request for an account that it names too, such as the e-mail address of a sign-in.
-
-        Asked before the name is looked up, it says nothing about which accounts there are. Raises RateLimited.
-        """
-        limits = self._services.get(Limits)
-        await limits.count_name(kind, name, store_id=self.actor.store_id, scope=self._scope)
 
     def service(self, kind: type[Service]) -> Service:
         return self._services.get(kind)

@@ -3,24 +3,19 @@
 The fields are those of draft-ietf-httpapi-ratelimit-headers-11.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
-from uuid import UUID
 
 import msgspec
 
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.errors import RateLimited
 from tradepost.core.rates import Rate
-from tradepost.core.texts import normal_email
 from tradepost.http.asgi import Scope
 from tradepost.http.clients import Clients, counted_as
 
 Class = Literal["auth", "write", "read"]
 """What an operation counts as. `auth` is sign-in and the like: counted by address, whoever calls."""
-
-_NAME_BYTES = 16
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -56,7 +51,6 @@ class Limits:
         self._counter = counter
         self._clients = clients
         self._policies = {name: Policy(name, rate) for name, rate in rates.items() if rate}
-        self._names = {name: Policy(f"{name}-account", policy.rate) for name, policy in self._policies.items()}
 
     async def count(self, kind: Class, actor: Actor, scope: Scope) -> None:
         """Counts a request for its caller. Raises RateLimited. Nothing is awaited for a caller without a limit."""
@@ -69,16 +63,6 @@ class Limits:
         """Counts a request for the address that it comes from. Raises RateLimited."""
         if policy := self._policies.get(kind):
             await self._take(policy, counted_as(self._clients.address(scope)), scope)
-
-    async def count_name(self, kind: Class, name: str, *, store_id: UUID, scope: Scope) -> None:
-        """Counts a request for the account that it names, in any spelling, wherever it comes from. Raises RateLimited.
-
-        The name itself is not kept: it may be somebody's e-mail address.
-        """
-        policy = self._names.get(kind)
-        if policy is not None:
-            said = f"{store_id}:{normal_email(name.strip())}".encode("utf-8", "surrogatepass")
-            await self._take(policy, hashlib.blake2b(said, digest_size=_NAME_BYTES).hexdigest(), scope)
 
     async def close(self) -> None:
         await self._counter.close()

@@ -5,7 +5,15 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost.accounts import Account, AccountFilter, EmailTaken, create_customer, find_accounts, page_of_accounts
+from tradepost.accounts import (
+    Account,
+    AccountFilter,
+    EmailTaken,
+    Role,
+    create_customer,
+    find_accounts,
+    page_of_accounts,
+)
 from tradepost.accounts.api.wire import AccountOut, CustomerIn, account_out, draft_of
 from tradepost.core import money
 from tradepost.core.errors import NotFound
@@ -67,7 +75,7 @@ async def read_customer(call: Call) -> Answer:
     async with call.db.read() as db:
         found = await find_accounts(db, call.actor.store_id, [customer_id])
         shown = await _with_orders(db, call, list(found.values()))
-    if customer_id not in shown:
+    if customer_id not in shown or found[customer_id].role is not Role.CLIENT:
         raise NotFound
     return call.json(shown[customer_id], headers=[etag(found[customer_id].version)])
 

@@ -166,7 +166,7 @@ def _words(order: Order) -> str:
 
 
 class Visibility(msgspec.Struct, frozen=True):
-    """Which orders a caller may see: all of the store, those of a customer, or the one of a token."""
+    """Which orders a caller may see: those of a customer and the one of a token, or, with neither, all of the store."""
 
     store_id: UUID
     customer_id: UUID | None = None
@@ -174,8 +174,12 @@ class Visibility(msgspec.Struct, frozen=True):
 
     def filters(self) -> Filters:
         filters = Filters("placed.store_id = %(store_id)s", store_id=self.store_id)
-        filters.add_if("placed.customer_id = %(visible_customer)s", visible_customer=self.customer_id)
-        filters.add_if("placed.token_hash = %(visible_token)s", visible_token=self.token_hash)
+        customer, token = "placed.customer_id = %(visible_customer)s", "placed.token_hash = %(visible_token)s"
+        if self.customer_id and self.token_hash:
+            filters.add(f"({customer} or {token})", visible_customer=self.customer_id, visible_token=self.token_hash)
+            return filters
+        filters.add_if(customer, visible_customer=self.customer_id)
+        filters.add_if(token, visible_token=self.token_hash)
         return filters
 
 

@@ -59,10 +59,17 @@ async def _lock(
 
 
 async def _save(tx: Tx, customer_id: UUID, before: Book, after: Book, actor: Actor) -> Book:
-    """Writes what differs, defaults last: at no moment has a type two (`address_one_default`)."""
+    """Writes what differs; at no moment has a type two defaults (`address_one_default`).
+
+    So defaults come last, and of them first those that leave their type, as another one takes their place.
+    """
     known = {address.id: address for address in before}
+
+    def place(address: Address) -> tuple[bool, bool]:
+        return address.is_default, address.id not in known or known[address.id].type == address.type
+
     saved: list[Address] = []
-    for address in sorted(after, key=lambda address: address.is_default):
+    for address in sorted(after, key=place):
         if address.id not in known:
             await store.insert(tx, actor.store_id, customer_id, address)
             await publish(tx, AddressAdded(customer_id), actor=actor, subject_id=address.id)

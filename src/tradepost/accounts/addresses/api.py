@@ -14,7 +14,7 @@ from tradepost.accounts.addresses.wire import (
     draft_of,
 )
 from tradepost.core.errors import NotFound, Stale
-from tradepost.db import Tx
+from tradepost.db import Reader, Tx
 from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
 
@@ -89,7 +89,9 @@ async def remove_address(call: Call, tx: Tx) -> Answer:
 )
 async def list_customer_addresses(call: Call, query: AddressesQuery) -> Answer:
     """List a customer's addresses, newest first."""
-    return await _list(call, call.id("customer_id"), query)
+    async with call.db.read() as db:
+        customer_id = await _customer(call, db)
+    return await _list(call, customer_id, query)
 
 
 @routes.write(
@@ -103,13 +105,15 @@ async def list_customer_addresses(call: Call, query: AddressesQuery) -> Answer:
 )
 async def add_customer_address(call: Call, tx: Tx, body: CustomerAddressIn) -> Answer:
     """Add an address to a customer's."""
-    return await _add(call, tx, call.id("customer_id"), body)
+    return await _add(call, tx, await _customer(call, tx), body)
 
 
 @routes.get("/customers/{customer_id}/addresses/{address_id}", answer=CustomerAddressOut, problems=[NotFound])
 async def read_customer_address(call: Call) -> Answer:
     """Read one of a customer's addresses."""
-    return await _read(call, call.id("customer_id"))
+    async with call.db.read() as db:
+        customer_id = await _customer(call, db)
+    return await _read(call, customer_id)
 
 
 @routes.write(
@@ -122,13 +126,20 @@ async def read_customer_address(call: Call) -> Answer:
 )
 async def change_customer_address(call: Call, tx: Tx, body: CustomerAddressPatch) -> Answer:
     """Change some fields of one of a customer's addresses."""
-    return await _change(call, tx, call.id("customer_id"), body)
+    return await _change(call, tx, await _customer(call, tx), body)
 
 
 @routes.write("DELETE", "/customers/{customer_id}/addresses/{address_id}", status=204, problems=[NotFound, Stale])
 async def remove_customer_address(call: Call, tx: Tx) -> Answer:
     """Delete one of a customer's addresses."""
-    return await _remove(call, tx, call.id("customer_id"))
+    return await _remove(call, tx, await _customer(call, tx))
+
+
+async def _customer(call: Call, db: Reader) -> UUID:
+    """The customer of the path. NotFound."""
+    customer_id = call.id("customer_id")
+    await store.check_customer(db, call.actor.store_id, customer_id)
+    return customer_id
 
 
 async def _list(call: Call, customer_id: UUID, query: AddressesQuery) -> Answer:

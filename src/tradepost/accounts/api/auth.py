@@ -31,6 +31,7 @@ from tradepost.accounts.sessions import Opened, RefreshReused, RefreshSuperseded
 from tradepost.accounts.store import people
 from tradepost.accounts.tokens import SECONDS as ACCESS_SECONDS
 from tradepost.accounts.tokens import AccessTokens
+from tradepost.core.actors import Actor
 from tradepost.core.background import Background
 from tradepost.core.errors import NotFound, Unauthenticated
 from tradepost.http import Answer, Call, Routes, cookies
@@ -41,7 +42,8 @@ from tradepost.stores import store_of
 routes = Routes("Signing in", "Accounts, sessions and passwords.")
 
 REFRESH_COOKIE = "tradepost_refresh"
-REFRESH_PATH = "/api/v1/auth/refresh"
+REFRESH_PATH = "/api/v1/auth"
+"""Where browsers send the refresh token: to refresh, and to log out when the access token has run out."""
 _REFRESH_SECONDS = 30 * 24 * 3600
 _MOST_USER_AGENT = 200
 _PASSWORD = "correct horse battery staple"  # noqa: S105 - an example in the documentation
@@ -55,6 +57,7 @@ _PASSWORD = "correct horse battery staple"  # noqa: S105 - an example in the doc
     answer=AccountOut,
     status=201,
     keyed=False,
+    signs_in=True,
     example={"email": "ada@example.com", "password": _PASSWORD, "firstName": "Ada", "lastName": "Lovelace"},
 )
 async def register(call: Call, body: RegisterIn) -> Answer:
@@ -63,7 +66,6 @@ async def register(call: Call, body: RegisterIn) -> Answer:
     The answer is the same whether or not the address has an account: a mail goes there, with a link that makes this
     account the address's, or into the one that it has.
     """
-    await call.limit("auth", body.email)
     draft = draft_of(body)
     check_password(body.password, draft.email, draft.first_name, draft.last_name)
     password_hash = await call.service(Passwords).hash(body.password)
@@ -94,7 +96,6 @@ async def login(call: Call, body: LoginIn) -> Answer:
 
     The tokens come as cookies that no script can read, or, with `tokens: "body"`, in the answer.
     """
-    await call.limit("auth", body.email)
     done = await signing_in.sign_in(
         call.db,
         call.service(Passwords),
@@ -123,11 +124,10 @@ async def refresh(call: Call, body: RefreshIn) -> Answer:
     Each is good once. One that was used less than five seconds ago is `refresh_superseded`: another tab was faster, and
     has left the new one in the cookie. One that was used longer ago has been copied: its session ends.
     """
-    token = body.refresh_token
+    token = body.refresh_token or _refresh_cookie(call)
     if token is None:
-        token = cookies.read(call.headers, call.service(CookieJar).name(REFRESH_COOKIE, path=REFRESH_PATH))
-        if token is None:
-            raise Unauthenticated
+        raise Unauthenticated
+    if body.refresh_token is None:
         call.service(Csrf).check_site(call.headers)
     store_id = call.actor.store_id
     done = await call.db.write(lambda tx: sessions.renew(tx, store_id, token))
@@ -144,18 +144,19 @@ async def refresh(call: Call, body: RefreshIn) -> Answer:
 
 @routes.act("POST", "/auth/logout", status=204, keyed=False, signs_in=True, problems=[CsrfFailed])
 async def logout(call: Call) -> Answer:
-    """End this session, and take its cookies away; the cookies also where the session has ended already."""
-    try:
-        actor = await call.service(Identity)(call.headers)
-    except Unauthenticated:
-        return Answer(204, headers=no_cookies(call))
+    """End this session, and take its cookies away; the cookies also where the session has ended already.
+
+    In a browser whose access token has run out, the refresh token says which session it is.
+    """
+    actor = await _present(call)
     if actor.session_id is not None:
-        if actor.by_cookie:
-            call.service(Csrf).check(call.headers, actor.session_id)
         session_id = actor.session_id
         with suppress(NotFound):  # somebody has just ended it
             await call.db.write(lambda tx: sessions.end(tx, session_id, actor=actor, because="logout"))
-        call.service(Identity).forget()
+    elif token := _refresh_cookie(call):
+        call.service(Csrf).check_site(call.headers)
+        await call.db.write(lambda tx: sessions.end_by_token(tx, actor.store_id, token))
+    call.service(Identity).forget()
     return Answer(204, headers=no_cookies(call))
 
 
@@ -166,18 +167,20 @@ async def logout(call: Call) -> Answer:
     body=VerifyIn,
     answer=AccountOut,
     keyed=False,
-    problems=[TokenInvalid],
+    signs_in=True,
+    problems=[TokenInvalid, CsrfFailed],
     example={"token": "the-secret-of-the-link"},
 )
 async def verify_email(call: Call, body: VerifyIn) -> Answer:
     """Show that the address of an account is one's own, by the secret of the link that was sent there.
 
-    Whoever is not signed in to the account chooses its password here: reading the mail proves the address, not that one
-    has registered. All its sessions end then.
+    Whoever is not signed in to the account chooses a password here, and gets an account of his own: reading the mail
+    proves the address, not that one has registered. All sessions of who did end then.
     """
+    actor = await _present(call)
     password_hash = await _new_password(call, body.password) if body.password else None
     account = await call.db.write(
-        lambda tx: registering.verify_email(tx, body.token, actor=call.actor, password_hash=password_hash)
+        lambda tx: registering.verify_email(tx, body.token, actor=actor, password_hash=password_hash)
     )
     call.service(Identity).forget()
     return call.json(account_out(account))
@@ -190,11 +193,11 @@ async def verify_email(call: Call, body: VerifyIn) -> Answer:
     body=ForgotIn,
     status=202,
     keyed=False,
+    signs_in=True,
     example={"email": "ada@example.com"},
 )
 async def forgot_password(call: Call, body: ForgotIn) -> Answer:
     """Ask for a link that lets one choose a new password. The answer is the same for every address."""
-    await call.limit("auth", body.email)
     work = recovering.send_reset(call.db, call.service(AccountMails), store_of(call), body.email)
     call.service(Background).run("reset", work)
     return Answer(202, headers=[("cache-control", "no-store")])
@@ -208,18 +211,31 @@ async def forgot_password(call: Call, body: ForgotIn) -> Answer:
     status=204,
     keyed=False,
     signs_in=True,
-    problems=[TokenInvalid],
+    problems=[TokenInvalid, CsrfFailed],
     example={"token": "the-secret-of-the-link", "password": _PASSWORD},
 )
 async def reset_password(call: Call, body: ResetIn) -> Answer:
     """Choose a new password, by the secret of a link. It works once; all sessions of the account end."""
+    actor = await _present(call)
     password_hash = await _new_password(call, body.password)
-    store_id = call.actor.store_id
-    await call.db.write(
-        lambda tx: recovering.reset_password(tx, body.token, store_id=store_id, password_hash=password_hash)
-    )
+    await call.db.write(lambda tx: recovering.reset_password(tx, body.token, actor=actor, password_hash=password_hash))
     call.service(Identity).forget()
-    return Answer(204)
+    return Answer(204, headers=no_cookies(call))
+
+
+async def _present(call: Call) -> Actor:
+    """Who calls; a guest where his session has ended, as that is when he needs a link. CsrfFailed."""
+    try:
+        actor = await call.service(Identity)(call.headers)
+    except Unauthenticated:
+        return call.actor
+    if actor.by_cookie and actor.session_id:
+        call.service(Csrf).check(call.headers, actor.session_id)
+    return actor
+
+
+def _refresh_cookie(call: Call) -> str | None:
+    return cookies.read(call.headers, call.service(CookieJar).name(REFRESH_COOKIE, path=REFRESH_PATH))
 
 
 async def _new_password(call: Call, password: str) -> str:

@@ -56,8 +56,8 @@ class KeysOut(Out):
 async def create_api_key(call: Call, body: KeyIn) -> Answer:
     """Create an API key.
 
-    The secret is in this answer and nowhere else. For that reason no idempotency key is honoured here: a lost answer
-    means a new key.
+    It works for as long as the person who made it may do what it may. The secret is in this answer and nowhere else.
+    For that reason no idempotency key is honoured here: a lost answer means a new key.
     """
     async with call.db.transaction() as tx:
         key, secret = await create_key(tx, name=body.name, scopes=body.scopes, actor=call.actor)
@@ -72,7 +72,7 @@ async def list_api_keys(call: Call) -> Answer:
     return call.json(KeysOut([_key_out(key) for key in found]))
 
 
-@routes.write("DELETE", "/api-keys/{key_id}", status=204, problems=[NotFound])
+@routes.write("DELETE", "/api-keys/{key_id}", status=204, problems=[NotFound, PrivilegeEscalation])
 async def revoke_api_key(call: Call, tx: Tx) -> Answer:
     """Revoke an API key; it stops working within two seconds."""
     await revoke_key(tx, call.id("key_id"), actor=call.actor)

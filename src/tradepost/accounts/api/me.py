@@ -16,13 +16,13 @@ from tradepost.accounts.api.wire import (
 from tradepost.accounts.events import AccountChanged
 from tradepost.accounts.identity import Identity
 from tradepost.accounts.mails import AccountMails
-from tradepost.accounts.model import InvalidCredentials, TokenInvalid
+from tradepost.accounts.model import InvalidCredentials, TokenInvalid, check_name
 from tradepost.accounts.passwords import Passwords, check_password
 from tradepost.accounts.store import people
 from tradepost.accounts.store import sessions as session_store
 from tradepost.core.background import Background
 from tradepost.core.changes import applied, differing
-from tradepost.core.errors import NotFound, Stale, Unauthenticated, check_version, invalid
+from tradepost.core.errors import NotFound, Stale, Unauthenticated, check_version
 from tradepost.db import Tx
 from tradepost.events import publish
 from tradepost.http import Answer, Call, Routes
@@ -57,8 +57,7 @@ async def change_me(call: Call, tx: Tx, body: ProfilePatch) -> Answer:
     before = await people.lock(tx, call.actor.store_id, call.person)
     check_version(before.version, call.expected_version())
     after = applied(before, body)
-    if not after.first_name.strip():
-        raise invalid("/firstName", "required", "is empty")
+    check_name(after)
     if fields := differing(before, after):
         await people.set_profile(tx, call.actor.store_id, after)
         await publish(tx, AccountChanged(fields), actor=call.actor, subject_id=before.id)
@@ -80,12 +79,16 @@ async def change_password(call: Call, body: PasswordIn) -> Answer:
     """Change one's own password. All other sessions end."""
     account_id = call.person
     passwords = call.service(Passwords)
-    await recovering.check_password_of(call.db, passwords, call.actor, body.current_password)
+    verified = await recovering.verified_password(
+        call.db, passwords, call.actor, body.current_password, address=call.client
+    )
     async with call.db.read() as db:
         account = await people.get(db, call.actor.store_id, account_id)
     check_password(body.new_password, account.email, account.name, pointer="/newPassword")
     hashed = await passwords.hash(body.new_password)
-    await call.db.write(lambda tx: recovering.change_password(tx, account_id, hashed, actor=call.actor))
+    await call.db.write(
+        lambda tx: recovering.change_password(tx, account_id, hashed, verified=verified, actor=call.actor)
+    )
     call.service(Identity).forget()
     return Answer(204)
 
@@ -104,7 +107,8 @@ async def change_email(call: Call, body: EmailIn) -> Answer:
     """Ask for another e-mail address. A link goes there; until it is used, the old one stays."""
     account_id = call.person
     check_mailable(body.email)
-    await recovering.check_password_of(call.db, call.service(Passwords), call.actor, body.password)
+    passwords = call.service(Passwords)
+    await recovering.verified_password(call.db, passwords, call.actor, body.password, address=call.client)
     work = recovering.send_change(call.db, call.service(AccountMails), store_of(call), account_id, body.email)
     call.service(Background).run("change of address", work)
     return Answer(202, headers=[("cache-control", "no-store")])

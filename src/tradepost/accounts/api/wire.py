@@ -94,6 +94,8 @@ class ProfilePatch(In, kw_only=True):
 
 
 class AccountOut(Out):
+    """`isPending`: somebody has registered with the address, and not shown yet that it is his."""
+
     id: UUID
     email: str
     first_name: str
@@ -104,6 +106,7 @@ class AccountOut(Out):
     staff_role_id: UUID | None
     is_active: bool
     email_verified: bool
+    is_pending: bool
     version: int
     created_at: datetime
     updated_at: datetime
@@ -209,6 +212,7 @@ def account_out(account: Account) -> AccountOut:
         staff_role_id=account.staff_role_id,
         is_active=account.is_active,
         email_verified=account.email_verified_at is not None,
+        is_pending=account.is_pending,
         version=account.version,
         created_at=account.created_at,
         updated_at=account.updated_at,

@@ -49,13 +49,6 @@ async def take_back(tx: Tx, store_id: UUID, subjects: list[bytes]) -> None:
     )
 
 
-async def forget(tx: Tx, store_id: UUID, subject: bytes) -> None:
-    await tx.run(
-        "delete from sign_in_attempt where store_id = %(store_id)s and subject = %(subject)s",
-        {"store_id": store_id, "subject": subject},
-    )
-
-
 async def delete_old(tx: Tx) -> None:
     await tx.run(
         "delete from sign_in_attempt where started_at < now() - make_interval(secs => %(window)s)",

@@ -8,28 +8,42 @@ from tradepost.core.errors import NotFound
 from tradepost.db import Reader, Tx
 
 
-async def insert(tx: Tx, key: ApiKey, *, store_id: UUID, key_hash: bytes) -> None:
+async def insert(tx: Tx, key: ApiKey, *, actor: Actor, key_hash: bytes) -> None:
+    """It is the person's who makes it, or whose key makes it; nobody's where the system does."""
     await tx.run(
         """
-        insert into api_key (store_id, id, name, hint, key_hash, scopes, created_at)
-        values (%(store_id)s, %(id)s, %(name)s, %(hint)s, %(key_hash)s, %(scopes)s, %(created_at)s)
+        insert into api_key (store_id, id, name, hint, key_hash, scopes, created_at, created_by)
+        values (%(store_id)s, %(id)s, %(name)s, %(hint)s, %(key_hash)s, %(scopes)s, %(created_at)s,
+                coalesce(%(person)s, (select maker.created_by from api_key as maker
+                                      where maker.store_id = %(store_id)s and maker.id = %(actor)s)))
         """,
         {
-            "store_id": store_id,
+            "store_id": actor.store_id,
             "id": key.id,
             "name": key.name,
             "hint": key.hint,
             "key_hash": key_hash,
             "scopes": key.scopes,
             "created_at": key.created_at,
+            "person": actor.id if actor.session_id else None,
+            "actor": actor.id,
         },
     )
 
 
 async def find_live(db: Reader, key_hash: bytes) -> tuple[UUID, UUID, list[str]] | None:
-    """Store, id and scopes of a key that is not revoked."""
+    """Store, id and scopes of a key that is not revoked, and whose maker may still do all of that himself."""
     row = await db.row(
-        "select store_id, id, scopes from api_key where key_hash = %(key_hash)s and revoked_at is null",
+        """
+        select api_key.store_id, api_key.id, api_key.scopes
+        from api_key
+        left join account as maker on maker.store_id = api_key.store_id and maker.id = api_key.created_by
+        left join staff_role as held on held.store_id = maker.store_id and held.id = maker.staff_role_id
+        where api_key.key_hash = %(key_hash)s
+          and api_key.revoked_at is null
+          and (api_key.created_by is null
+            or maker.is_active and (maker.role = 'ADMIN' or api_key.scopes <@ coalesce(held.permissions, '{}')))
+        """,
         {"key_hash": key_hash},
     )
     return (row[0], row[1], row[2]) if row else None
@@ -62,22 +76,25 @@ async def all_of(db: Reader, store_id: UUID) -> list[ApiKey]:
     return [ApiKey(*row) for row in rows]
 
 
-async def set_revoked(tx: Tx, actor: Actor, key_id: UUID) -> bool:
-    """Whether it was live until now; NotFound for one of another store."""
+async def lock(tx: Tx, store_id: UUID, key_id: UUID) -> ApiKey:
+    """NotFound for one of another store."""
     row = await tx.row(
         """
-        with before as (
-          select id, revoked_at from api_key where store_id = %(store_id)s and id = %(id)s for update
-        )
-        update api_key
-        set revoked_at = coalesce(api_key.revoked_at, now())
-        from before
-        where api_key.store_id = %(store_id)s
-          and api_key.id = before.id
-        returning before.revoked_at is null
+        select id, name, hint, scopes, created_at, last_used_at, revoked_at
+        from api_key
+        where store_id = %(store_id)s
+          and id = %(id)s
+        for update
         """,
-        {"store_id": actor.store_id, "id": key_id},
+        {"store_id": store_id, "id": key_id},
     )
     if row is None:
         raise NotFound
-    return bool(row[0])
+    return ApiKey(*row)
+
+
+async def set_revoked(tx: Tx, store_id: UUID, key_id: UUID) -> None:
+    await tx.run(
+        "update api_key set revoked_at = now() where store_id = %(store_id)s and id = %(id)s",
+        {"store_id": store_id, "id": key_id},
+    )

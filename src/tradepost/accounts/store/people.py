@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from psycopg import errors
 
-from tradepost.accounts.model import Account, CustomerDraft, EmailTaken, Role
+from tradepost.accounts.model import Account, CustomerDraft, EmailTaken, InvalidCredentials, Role
 from tradepost.core.errors import NotFound
 from tradepost.core.ids import uuid7
 from tradepost.core.pages import Page
@@ -95,6 +95,19 @@ async def password_hash(db: Reader, store_id: UUID, account_id: UUID) -> str | N
     return None if found is None else str(found)
 
 
+async def check_unchanged(tx: Tx, store_id: UUID, account_id: UUID, verified: str | None) -> None:
+    """InvalidCredentials where the password is no longer the one that was verified, or the account is shut out.
+
+    Verifying takes time, in which the owner may have chosen another one. The caller has locked the account.
+    """
+    row = await tx.row(
+        "select password_hash, is_active from account where store_id = %(store_id)s and id = %(id)s",
+        {"store_id": store_id, "id": account_id},
+    )
+    if row != (verified, True):
+        raise InvalidCredentials
+
+
 class AccountFilter(msgspec.Struct, frozen=True):
     """`staff` for those who work here, else customers. `search`: the beginnings of words of a name or an address."""
 
@@ -108,6 +121,8 @@ class AccountFilter(msgspec.Struct, frozen=True):
 async def page(db: Reader, store_id: UUID, wanted: AccountFilter, *, window: Window) -> Page[Account]:
     filters = Filters("store_id = %(store_id)s", store_id=store_id)
     filters.add("role <> 'CLIENT'" if wanted.staff else "role = 'CLIENT'")
+    if wanted.email:
+        filters.add("not is_pending")
     filters.add_if("email_normal = %(email)s", email=normal_email(wanted.email) if wanted.email else None)
     filters.add_if("role = %(role)s", role=wanted.role)
     filters.add_if("is_active = %(is_active)s", is_active=wanted.is_active)
@@ -287,6 +302,21 @@ async def set_email(tx: Tx, store_id: UUID, account_id: UUID, email: str) -> Non
         raise EmailTaken from None
 
 
+async def shut_out(tx: Tx, store_id: UUID, account_id: UUID) -> None:
+    """Nobody signs in to it any more."""
+    await tx.run(
+        """
+        update account
+        set is_active = false,
+            version = version + 1,
+            updated_at = now()
+        where store_id = %(store_id)s
+          and id = %(id)s
+        """,
+        {"store_id": store_id, "id": account_id},
+    )
+
+
 async def other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> int:
     """How many others are administrators who can sign in; they are locked, so that two cannot leave at once."""
     rows = await tx.rows(
@@ -296,6 +326,7 @@ async def other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> int:
         where store_id = %(store_id)s
           and role = 'ADMIN'
           and is_active
+          and password_hash is not null
         order by id
         for update
         """,

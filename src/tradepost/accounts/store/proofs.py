@@ -7,6 +7,7 @@ import msgspec
 from tradepost.accounts.model import Purpose
 from tradepost.db import Tx
 
+_COUNTED = 0x7072_6F66
 _HOURS = {Purpose.VERIFY: 72, Purpose.RESET: 1, Purpose.CHANGE: 24}
 
 
@@ -42,6 +43,25 @@ async def insert(
             "hours": hours or _HOURS[purpose],
         },
     )
+
+
+async def recent(tx: Tx, store_id: UUID, email: str, *, seconds: int) -> int:
+    """How many were sent to an address lately. Nobody else counts those of this address until the transaction ends."""
+    await tx.run(
+        "select pg_advisory_xact_lock(%(kind)s::int4, hashtext(%(subject)s))",
+        {"kind": _COUNTED, "subject": f"{store_id} {email}"},
+    )
+    found = await tx.value(
+        """
+        select count(*)
+        from proof
+        where store_id = %(store_id)s
+          and email = %(email)s
+          and created_at > now() - make_interval(secs => %(seconds)s)
+        """,
+        {"store_id": store_id, "email": email, "seconds": seconds},
+    )
+    return int(found)
 
 
 async def lock(tx: Tx, store_id: UUID, token_hash: bytes, purpose: Purpose) -> Proof | None:

@@ -37,13 +37,15 @@ async def all_of(db: Reader, store_id: UUID) -> list[StaffRole]:
     return [StaffRole(*row) for row in rows]
 
 
-async def find(db: Reader, store_id: UUID, role_id: UUID) -> StaffRole | None:
-    row = await db.row(
+async def keep(tx: Tx, store_id: UUID, role_id: UUID) -> StaffRole | None:
+    """A staff role that nobody changes or deletes while somebody gets it."""
+    row = await tx.row(
         """
         select id, name, permissions, version, created_at, updated_at
         from staff_role
         where store_id = %(store_id)s
           and id = %(id)s
+        for share
         """,
         {"store_id": store_id, "id": role_id},
     )

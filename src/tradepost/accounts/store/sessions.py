@@ -1,11 +1,13 @@
 """Sessions and their refresh tokens."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
 from tradepost.accounts.model import Device, Role, Session, permissions_of
 from tradepost.db import Reader, Tx
+from tradepost.db.arrays import uuids
 
 IDLE_DAYS = 30
 
@@ -106,6 +108,26 @@ async def use_refresh(tx: Tx, store_id: UUID, token_hash: bytes) -> Used | None:
     return Used(*row) if row else None
 
 
+class Owned(msgspec.Struct, frozen=True):
+    session_id: UUID
+    account_id: UUID
+
+
+async def of_refresh(db: Reader, store_id: UUID, token_hash: bytes) -> Owned | None:
+    """The session that a refresh token belongs to."""
+    row = await db.row(
+        """
+        select session.id, session.account_id
+        from refresh_token
+        join session on session.store_id = refresh_token.store_id and session.id = refresh_token.session_id
+        where refresh_token.store_id = %(store_id)s
+          and refresh_token.token_hash = %(token_hash)s
+        """,
+        {"store_id": store_id, "token_hash": token_hash},
+    )
+    return Owned(*row) if row else None
+
+
 async def prolong(tx: Tx, store_id: UUID, session_id: UUID) -> None:
     await tx.run(
         """
@@ -200,6 +222,23 @@ async def knows_device(db: Reader, store_id: UUID, account_id: UUID, device: Dev
             {"store_id": store_id, "account_id": account_id, "user_agent": device.user_agent},
         )
     )
+
+
+async def knows_place(db: Reader, store_id: UUID, account_ids: Sequence[UUID], address: str) -> bool:
+    """Whether one of the accounts has had a session from this address."""
+    found = await db.value(
+        """
+        select exists (
+          select
+          from session
+          where store_id = %(store_id)s
+            and account_id = any(%(account_ids)s)
+            and address = %(address)s
+        )
+        """,
+        {"store_id": store_id, "account_ids": uuids(account_ids), "address": address},
+    )
+    return bool(found)
 
 
 async def forget_refresh_tokens(tx: Tx) -> None:
