@@ -1,4 +1,4 @@
-"""Stripe, over its HTTP API (docs/decisions/0012)."""
+"""Stripe, over its HTTP API (docs/decisions/0014)."""
 
 import asyncio
 import re
