@@ -344,6 +344,21 @@ async def test_a_message_about_a_payment_that_is_not_ours_is_let_be_after_a_whil
     assert not [call for call, _, _ in double.calls if "pi_unknown" in call]
 
 
+async def test_a_message_waits_for_a_provider_that_does_not_answer(till: Till, double: StripeDouble) -> None:
+    order = await till.order()
+    result = await till.pay(order, "pm_card_threeDSecureRequired")
+    assert isinstance(result, NeedsAction)
+    double.authenticate(result.ref)
+    await asyncio.to_thread(double.deliver, double.events[-1])
+    double.fail(f"GET /v1/payment_intents/{result.ref}", "500", "cut")
+    await till.shop.change("update payment set looked_at = now() + interval '1 hour'")
+    await till.sweep_all(2)
+    assert [row[2:] for row in await _kept(till)] == [(None, 2)]
+    await till.sweep_all(1)
+    assert await till.status(order) == Status.CAPTURED
+    assert [row[2:] for row in await _kept(till)] == [("applied", 3)]
+
+
 async def test_a_payment_of_another_amount_at_stripe_is_not_recorded(
     till: Till, double: StripeDouble, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,7 @@ _LEASE_SECONDS = 60.0
 _AT_ONCE = 20
 _AT_A_TIME = 4
 _MOST_LOOKS = 8
+_MOST_TRIES = 50
 
 
 class SettleOrder(Protocol):
@@ -98,17 +99,26 @@ class Sweep:
         async with self._db.read() as reader:
             payment = await _payment_of(reader, told)
         if payment is None:
-            if told.attempts < _MOST_LOOKS and told.payment_ref is not None:
-                await self._db.write(partial(inbox.set_later, told=told, seconds=backoff(told.attempts)))
-                return False
-            await self._db.write(partial(inbox.set_worked, told=told, outcome="no_payment"))
-            return True
+            return await self._later(told, _MOST_LOOKS, "no_payment")
         try:
             await self._look(payment)
         except PaymentMismatch:
-            await self._db.write(partial(inbox.set_worked, told=told, outcome="mismatch"))
+            await self._worked(told, "mismatch")
             raise
-        await self._db.write(partial(inbox.set_worked, told=told, outcome="applied"))
+        except ShopError:
+            await self._later(told, _MOST_TRIES, "given_up")
+            raise
+        return await self._worked(told, "applied")
+
+    async def _later(self, told: Unworked, most: int, outcome: str) -> bool:
+        """It is tried again, later and later, up to so many times; whether this was the last."""
+        if told.attempts >= most or told.payment_ref is None:
+            return await self._worked(told, outcome)
+        await self._db.write(partial(inbox.set_later, told=told, seconds=backoff(told.attempts)))
+        return False
+
+    async def _worked(self, told: Unworked, outcome: str) -> bool:
+        await self._db.write(partial(inbox.set_worked, told=told, outcome=outcome))
         return True
 
 

@@ -31,6 +31,7 @@ create unique index payment_one_live on payment (store_id, order_id)
   where status in ('STARTING', 'PENDING', 'NEEDS_ACTION', 'AUTHORIZED');
 comment on index payment_one_live is 'However many ask at once, an order has one payment that may still take money.';
 create index payment_waiting on payment (looked_at) where status in ('PENDING', 'NEEDS_ACTION');
+-- After its other indexes, as for product.
 alter table payment add primary key (store_id, id);
 
 create table payment_operation (
@@ -49,7 +50,6 @@ create table payment_operation (
   actor_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  primary key (store_id, id),
   foreign key (store_id, payment_id) references payment
 );
 comment on table payment_operation is 'What is asked of a provider: written before the call, settled after it. The provider''s idempotency key is made of the id and never changes.';
@@ -60,6 +60,8 @@ create index payment_operation_of_payment on payment_operation (store_id, paymen
 create index payment_operation_due on payment_operation (next_try_at) where state = 'started';
 create unique index payment_operation_one_started on payment_operation (store_id, payment_id, kind)
   where state = 'started' and kind <> 'refund';
+-- After its other indexes, as for product.
+alter table payment_operation add primary key (store_id, id);
 
 create table payment_entry (
   store_id uuid not null,
