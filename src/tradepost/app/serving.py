@@ -34,6 +34,7 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
     """
     with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
         os.environ["TRADEPOST_DATABASE_URL"] = url
+        os.environ.pop("TRADEPOST_DATABASE_URL_FILE", None)
         os.environ["TRADEPOST_PAYMENTS"] = settings.payments
         os.environ.pop("TRADEPOST_PAYMENTS_FILE", None)
         os.register_at_fork(after_in_child=_hear_stops)

@@ -419,13 +419,14 @@ create table shipment (
   updated_at timestamptz not null default now(),
   shipped_at timestamptz,
   delivered_at timestamptz,
-  primary key (store_id, id),
   foreign key (store_id, order_id) references sales_order,
   foreign key (store_id, location_id) references stock_location
 );
 comment on table shipment is 'A parcel of an order, from one location. Its units leave the stock when it is SHIPPED.';
 create index shipment_of_order on shipment (store_id, order_id, id);
 create index shipment_by_tracking on shipment (store_id, tracking_number) where tracking_number is not null;
+-- After its other indexes, as that of orders is.
+alter table shipment add primary key (store_id, id);
 
 create table shipment_line (
   store_id uuid not null,

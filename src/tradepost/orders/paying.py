@@ -24,6 +24,7 @@ from tradepost.payments.model import State
 
 Ask = Callable[[Tx, Opened], Awaitable[Sequence[Operation]]]
 _BECAUSE = "order_cancelled"
+_TOO_MUCH = "paid_too_much"
 
 
 def to_pay(method: str, capture: Capture, providers: Providers) -> Ask:
@@ -73,8 +74,8 @@ async def to_void(tx: Tx, opened: Opened) -> list[Operation]:
 async def give_all_back(tx: Tx, order_id: UUID, actor: Actor) -> list[Operation]:
     """Lets go of what may still take money, and refunds what was taken. Raises PaymentUnderWay during a capture."""
     asked = await payments.request_void(tx, order_id, actor)
-    balance = (await payments.balance_of(tx, actor.store_id, [order_id])).get(order_id)
-    if balance and balance.refundable > 0:
+    balance = (await payments.balance_of(tx, actor.store_id, [order_id]))[order_id]
+    if balance.refundable > 0:
         asked += await payments.request_refund(tx, order_id, balance.refundable, _BECAUSE, actor)
     return asked
 
@@ -118,17 +119,19 @@ async def settled(tx: Tx, opened: Opened) -> Opened:
     """The order after its money has moved.
 
     Money that comes for a cancelled order is given back; if the order had only expired, and what it wants is still
-    there, it lives again instead.
+    there, it lives again instead. What comes beyond the total, as two payments did, goes back too.
     """
     order_id = opened.order.id
-    balance = (await payments.balance_of(tx, opened.actor.store_id, [order_id])).get(order_id)
+    balance = (await payments.balance_of(tx, opened.actor.store_id, [order_id]))[order_id]
     after = opened.order
-    if balance and after.status is OrderStatus.CANCELLED and (balance.refundable > 0 or balance.authorized):
+    if after.status is OrderStatus.CANCELLED and (balance.refundable > 0 or balance.authorized):
         paid = payment_status_of(after.total_amount, balance)
         revived = await _revived(tx, opened) if paid in (PaymentStatus.PAID, PaymentStatus.AUTHORIZED) else None
         if revived is None:
             await give_all_back(tx, order_id, opened.actor)
         after = revived or after
+    elif (excess := balance.refundable - after.total_amount) > 0:
+        await payments.request_refund(tx, order_id, excess, _TOO_MUCH, opened.actor)
     return await close(tx, opened, after)
 
 
