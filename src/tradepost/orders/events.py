@@ -76,3 +76,33 @@ class OrderRevived(Fact, frozen=True):
     """It had expired; then its money came, and its stock was still there."""
 
     subject_type = "order"
+
+
+class ReturnRequested(Fact, frozen=True):
+    subject_type = "return"
+    order_id: UUID
+
+
+class ReturnApproved(Fact, frozen=True):
+    subject_type = "return"
+    order_id: UUID
+
+
+class ReturnRejected(Fact, frozen=True):
+    subject_type = "return"
+    order_id: UUID
+
+
+class ReturnReceived(Fact, frozen=True):
+    """Its goods are here: in stock again, or written off."""
+
+    subject_type = "return"
+    order_id: UUID
+
+
+class ReturnRefunded(Fact, frozen=True):
+    """Its money was asked to be given back; the payment's own events say when it was. Minor units."""
+
+    subject_type = "return"
+    order_id: UUID
+    amount: int

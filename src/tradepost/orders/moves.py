@@ -134,6 +134,7 @@ class Action(StrEnum):
     VOID = "void"
     REFUND = "refund"
     RETURN = "return"
+    SETTLE_RETURN = "settle_return"
     NOTE = "note"
     DELETE = "delete"
 
@@ -198,6 +199,10 @@ def _to_delete(facts: Facts) -> Obstacle | None:
     return None if _ended(facts) else _shipped(facts)
 
 
+def _sent(facts: Facts) -> Obstacle | None:
+    return None if facts.goods.shipped else NOTHING_SHIPPED
+
+
 def _unless(holds: Callable[[Facts], bool], obstacle: Obstacle) -> Question:
     return lambda facts: None if holds(facts) else obstacle
 
@@ -241,7 +246,8 @@ RULES: Mapping[Action, Rule] = {
     Action.CAPTURE: Rule("payments:capture", (_ended, _unless(lambda facts: facts.money.is_live, NO_PAYMENT))),
     Action.VOID: Rule("payments:capture", (_unless(lambda facts: facts.money.is_live, NO_PAYMENT),)),
     Action.REFUND: Rule("orders:refund", (_unless(lambda facts: facts.money.refundable > 0, NOTHING_TO_REFUND),)),
-    Action.RETURN: Rule("orders:return", (_unless(lambda facts: facts.goods.shipped > 0, NOTHING_SHIPPED),)),
+    Action.RETURN: Rule("orders:return", (_sent,), (_sent,)),
+    Action.SETTLE_RETURN: Rule("orders:return", (_sent,)),
     Action.NOTE: Rule(_WORKS),
     Action.DELETE: Rule("orders:delete", (_to_delete,)),
 }

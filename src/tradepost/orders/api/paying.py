@@ -82,7 +82,7 @@ async def pay_order(call: Call, body: PaymentIn) -> Answer:
     not answered, and will be asked again. Sent again with the same key, the request goes on where it was.
     """
     ask = paying.to_pay(body.payment_method_id, body.capture, call.service(Providers))
-    return await _ask(call, Action.PAY, ask)
+    return await asked_for(call, Action.PAY, ask)
 
 
 @routes.act(
@@ -94,7 +94,7 @@ async def pay_order(call: Call, body: PaymentIn) -> Answer:
 )
 async def void_payment(call: Call) -> Answer:
     """Let go of a payment that may still take money."""
-    return await _ask(call, Action.VOID, paying.to_void)
+    return await asked_for(call, Action.VOID, paying.to_void)
 
 
 @routes.act(
@@ -108,7 +108,7 @@ async def void_payment(call: Call) -> Answer:
 )
 async def capture_payment(call: Call, body: CaptureIn) -> Answer:
     """Take what is set aside, or say that money has come by other ways."""
-    return await _ask(call, Action.CAPTURE, _with_amount(body.amount, paying.to_capture))
+    return await asked_for(call, Action.CAPTURE, _with_amount(body.amount, paying.to_capture))
 
 
 @routes.act(
@@ -122,9 +122,8 @@ async def capture_payment(call: Call, body: CaptureIn) -> Answer:
 )
 async def refund_order(call: Call, body: RefundIn) -> Answer:
     """Give money back. More than was taken and not given back yet is refused before any provider is asked."""
-    return await _ask(
-        call, Action.REFUND, _with_amount(body.amount, lambda amount: paying.to_refund(amount, body.reason))
-    )
+    ask = _with_amount(body.amount, lambda amount: paying.to_refund(amount, body.reason))
+    return await asked_for(call, Action.REFUND, ask)
 
 
 def _with_amount(amount: Amount | None, make: Callable[[int | None], Ask]) -> Ask:
@@ -141,7 +140,7 @@ def _with_amount(amount: Amount | None, make: Callable[[int | None], Ask]) -> As
     return ask
 
 
-async def _ask(call: Call, action: Action, ask: Ask) -> Answer:
+async def asked_for(call: Call, action: Action, ask: Ask) -> Answer:
     """Asked in one transaction, carried out in none, settled in another one together with the kept answer."""
     order_id = call.id("order_id")
     begun = await call.db.write(lambda tx: _begin(call, tx, order_id, action, ask))

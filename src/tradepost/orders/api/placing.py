@@ -153,8 +153,9 @@ async def order_timeline(call: Call) -> Answer:
     order = await _find(call)
     async with call.db.read() as db:
         (opened,) = await opened_all(db, [order], call.actor)
-        parts = [shipment.id for shipment in opened.shipments], [one.payment.id for one in opened.payments]
-        subjects = [order.id, *chain.from_iterable(parts)]
+        returns = await store.returns_of(db, call.actor.store_id, order.id)
+        parts = [opened.shipments, [one.payment for one in opened.payments], returns]
+        subjects = [order.id, *(part.id for part in chain.from_iterable(parts))]
         happened = await events.of_subjects(db, call.actor.store_id, subjects)
     return call.json(TimelineOut([_told(call.actor, event_out(event)) for event in happened]))
 

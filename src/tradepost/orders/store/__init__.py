@@ -12,6 +12,7 @@ from tradepost.orders.store.reading import (
     totals_of,
     unpaid,
 )
+from tradepost.orders.store.returning import insert_return, returns_of, save_return, set_restocked
 
 __all__ = [
     "SORTS",
@@ -25,10 +26,14 @@ __all__ = [
     "insert_lines",
     "insert_many",
     "insert_note",
+    "insert_return",
     "lock",
     "notes_of",
     "page",
+    "returns_of",
     "save",
+    "save_return",
+    "set_restocked",
     "take_turn",
     "totals_of",
     "unpaid",
