@@ -121,12 +121,16 @@ async def scene(shop: Shop) -> Scene:
     address = (await ada.ask("POST", "/addresses", json=ADDRESS | {"type": "SHIPPING"})).json()
     await shop.staff("PATCH", f"/orders/{order['id']}/status", json={"status": "CONFIRMED"})
     packed = (await shop.staff("POST", f"/orders/{order['id']}/shipments", json={})).json()
+    await shop.staff("POST", f"/orders/{order['id']}/shipments/{packed['shipment']['id']}/ship", json={})
+    back = {"items": [{"itemId": order["items"][0]["id"], "quantity": 1}]}
+    returned = (await shop.staff("POST", f"/orders/{order['id']}/returns", json=back)).json()
     callers = await _callers(shop, guest["accessToken"])
     me = (await ada.ask("GET", "/auth/me")).json()["account"]["id"]
     ids = {
         "order_id": order["id"],
         "ref": mug["id"],
         "shipment_id": packed["shipment"]["id"],
+        "return_id": returned["id"],
         "variant_id": mug["variants"][0]["id"],
         "customer_id": me,
         "user_id": me,
