@@ -38,6 +38,8 @@ RIGHTS = {
     "void_payment": "payments:capture",
     "capture_payment": "payments:capture",
     "refund_order": "orders:refund",
+    "edit_order": "orders:edit",
+    "list_order_edits": or_owner("orders:read"),
     "request_return": or_owner("orders:return"),
     "list_returns": or_owner("orders:read"),
     "approve_return": "orders:return",

@@ -366,7 +366,7 @@ create table order_line (
   sku text not null,
   name text not null,
   options jsonb not null,
-  quantity integer not null check (quantity > 0),
+  quantity integer not null check (quantity >= 0),
   price bigint not null check (price >= 0),
   subtotal bigint not null,
   discount_amount bigint not null check (discount_amount >= 0),
@@ -376,6 +376,7 @@ create table order_line (
   foreign key (store_id, order_id) references sales_order,
   check (subtotal = price * quantity)
 );
+comment on column order_line.quantity is 'None where an edit has taken the item out.';
 comment on table order_line is 'What was bought, as it was then: no reference to the catalogue decides anything here. Variants are never deleted.';
 
 create table order_tax (
@@ -594,3 +595,17 @@ create table order_return_line (
 );
 comment on column order_return_line.restocked is 'How many of them can be sold again; the others are written off. Null until they have come.';
 create index order_return_line_of_order on order_return_line (store_id, order_id);
+
+create table order_revision (
+  store_id uuid not null,
+  order_id uuid not null,
+  revision integer not null check (revision > 0),
+  reason text,
+  agreed jsonb not null,
+  actor_kind text not null,
+  actor_id uuid,
+  created_at timestamptz not null default now(),
+  primary key (store_id, order_id, revision),
+  foreign key (store_id, order_id) references sales_order
+);
+comment on table order_revision is 'One row for each edit: its number, who made it and why, and in `agreed` items and amounts as they were before it.';

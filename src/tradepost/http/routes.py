@@ -48,6 +48,20 @@ class Identify(Protocol):
     async def __call__(self, headers: Mapping[bytes, bytes], *, cookies_too: bool = True) -> Actor: ...
 
 
+class DryRunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """`dryRun`: the same answer as the real call, and nothing written."""
+
+    dry_run: bool = False
+
+
+class _NothingWritten(Exception):
+    """Undoes the transaction of a dry run, and carries its answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
 class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An operation without query parameters."""
 
@@ -139,6 +153,9 @@ async def _read(operation: Operation, call: Call, arguments: dict[str, Any]) -> 
 
 
 async def _write(operation: Operation, call: Call, arguments: dict[str, Any]) -> Answer:
+    if getattr(arguments.get("query"), "dry_run", False):
+        return await _dry_run(operation, call, arguments)
+
     async def unit(tx: Tx) -> Answer:
         call.afterwards.clear()
         if call.claim is None:
@@ -154,6 +171,16 @@ async def _write(operation: Operation, call: Call, arguments: dict[str, Any]) ->
     for what, work in call.afterwards:
         call.service(Background).run(what, work())
     return answer
+
+
+async def _dry_run(operation: Operation, call: Call, arguments: dict[str, Any]) -> Answer:
+    async def unit(tx: Tx) -> Answer:
+        raise _NothingWritten(await operation.handler(call, tx, **arguments))
+
+    try:
+        return await call.db.write(unit)
+    except _NothingWritten as undone:
+        return undone.answer
 
 
 def replayed(kept: idempotency.StoredAnswer) -> Answer:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -103,7 +104,8 @@ class _Deciding:
         check_currency(facts.store, request.currency)
         picked = facts.shelf.pick(request.items)
         quote = price_items(facts.store, request.items, picked)
-        _check_expected(request, quote)
+        if request.expected_total is not None:
+            check_total(request.expected_total, quote)
         _check_stock(request.items, picked, facts.levels)
         facts.last_number += 1
         order = self._order(request, customer, picked, quote)
@@ -178,10 +180,9 @@ def _customer(request: PlaceOrder, facts: Facts) -> Account | None:
     return customer
 
 
-def _check_expected(request: PlaceOrder, quote: Quote) -> None:
-    if request.expected_total is None:
-        return
-    expected = money.parse_field(request.expected_total, quote.currency, pointer="/expectedTotal")
+def check_total(expected_total: Decimal, quote: Quote) -> None:
+    """PriceChanged, with the quote, where it comes to another total than the buyer was shown."""
+    expected = money.parse_field(expected_total, quote.currency, pointer="/expectedTotal")
     if expected != quote.total:
         total = money.text(quote.total, quote.currency)
         raise PriceChanged(

@@ -106,3 +106,12 @@ class ReturnRefunded(Fact, frozen=True):
     subject_type = "return"
     order_id: UUID
     amount: int
+
+
+class OrderEdited(Fact, frozen=True):
+    """What was agreed changed; totals in minor units of the order's currency."""
+
+    subject_type = "order"
+    revision: int
+    total_before: int
+    total: int

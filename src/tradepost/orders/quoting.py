@@ -28,7 +28,7 @@ class Shelf:
     def variant_ids(self) -> list[UUID]:
         return list(self._by_variant)
 
-    def pick(self, items: Sequence[Item]) -> list[Offer]:
+    def pick(self, items: Sequence[Item], *, pointer: str = "/items") -> list[Offer]:
         """The offer of each item. Raises VariantNotAvailable with a pointer to each line that has none."""
         picked: list[Offer] = []
         problems: list[FieldError] = []
@@ -37,7 +37,7 @@ class Shelf:
             if isinstance(offer, Offer):
                 picked.append(offer)
             else:
-                problems.append(FieldError(f"/items/{at}/{item.key}", *offer))
+                problems.append(FieldError(f"{pointer}/{at}/{item.key}", *offer))
         if problems:
             raise VariantNotAvailable(errors=problems)
         return picked

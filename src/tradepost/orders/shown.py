@@ -69,6 +69,7 @@ class PaymentOut(Out):
 class OrderOut(OrderCore):
     """`heldBecause` is for staff. `actions` are those that there are at all, with what each requires."""
 
+    revision: int
     paid_amount: str
     refunded_amount: str
     is_on_hold: bool
@@ -99,6 +100,7 @@ def order_out(opened: Opened) -> OrderOut:
     written = money.writer(order.currency)
     return OrderOut(
         **msgspec.structs.asdict(core_out(order)),
+        revision=order.revision,
         paid_amount=written(facts.money.captured),
         refunded_amount=written(facts.money.refunded),
         is_on_hold=facts.is_on_hold,
@@ -183,6 +185,7 @@ def _rest_of_new(currency: str, permissions: frozenset[str], is_free: bool, is_o
     facts = Facts(OrderStatus.PENDING, total=0 if is_free else 1, is_on_hold=False, money=Balance(), goods=Goods(1))
     nothing = money.text(0, currency)
     rest: dict[str, object] = {
+        "revision": 1,
         "paidAmount": nothing,
         "refundedAmount": nothing,
         "isOnHold": False,

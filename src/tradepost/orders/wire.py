@@ -196,16 +196,16 @@ def _amount(pointer: str, amount: Amount | None, currency: str) -> int | None:
     return None if amount is None else money.parse_field(amount, currency, pointer=pointer)
 
 
-def items_of(items: list[ItemIn]) -> list[Item]:
+def items_of(items: list[ItemIn], *, pointer: str = "/items") -> list[Item]:
     if not items:
-        raise invalid("/items", "required", "has no item")
+        raise invalid(pointer, "required", "has no item")
     if len(items) > MOST_ITEMS:
         detail = f"has {len(items)} items; {MOST_ITEMS} are possible"
-        raise TooManyItems(errors=[FieldError("/items", "too_many_items", detail)])
-    return [_item(at, item) for at, item in enumerate(items)]
+        raise TooManyItems(errors=[FieldError(pointer, "too_many_items", detail)])
+    return [_item(f"{pointer}/{at}", item) for at, item in enumerate(items)]
 
 
-def _item(at: int, item: ItemIn) -> Item:
+def _item(pointer: str, item: ItemIn) -> Item:
     named = [
         (key, ref)
         for key, ref in (
@@ -216,7 +216,7 @@ def _item(at: int, item: ItemIn) -> Item:
         if ref is not None
     ]
     if len(named) != 1:
-        raise invalid(f"/items/{at}", "required", "needs exactly one of variantId, productId and sku")
+        raise invalid(pointer, "required", "needs exactly one of variantId, productId and sku")
     key, ref = named[0]
     return Item(key, ref, item.quantity)
 

@@ -13,6 +13,7 @@ from tradepost.db import Tx
 from tradepost.events.api import ActorOut
 from tradepost.http import Answer, Call, In, Out, Routes
 from tradepost.http.call import etag
+from tradepost.http.routes import DryRunQuery
 from tradepost.inventory import InsufficientStock
 from tradepost.orders import cancelling, changing, parcels, paying, store
 from tradepost.orders.life import Opened, open_order, visible
@@ -168,16 +169,17 @@ async def change_order_tracking(call: Call, tx: Tx, body: TrackingIn) -> Answer:
 @routes.write(
     "POST",
     "/orders/{order_id}/cancel",
+    query=DryRunQuery,
     body=CancelIn,
     answer=OrderOut,
     secured=True,
     problems=_CANCELLED,
     example={"reason": "CUSTOMER"},
 )
-async def cancel_order(call: Call, tx: Tx, body: CancelIn) -> Answer:
+async def cancel_order(call: Call, tx: Tx, query: DryRunQuery, body: CancelIn) -> Answer:  # noqa: ARG001
     """Cancel an order: its stock is given back, and so is what was paid. Nothing is deleted.
 
-    The buyer may until something is packed, staff until something has left.
+    The buyer may until something is packed, staff until something has left. `dryRun=true` shows what would be.
     """
     return await _cancelled(call, tx, body)
 
@@ -185,13 +187,14 @@ async def cancel_order(call: Call, tx: Tx, body: CancelIn) -> Answer:
 @routes.write(
     "PATCH",
     "/orders/{order_id}/cancel",
+    query=DryRunQuery,
     body=CancelIn,
     answer=OrderOut,
     secured=True,
     problems=_CANCELLED,
     example={"reason": "CUSTOMER"},
 )
-async def patch_order_cancel(call: Call, tx: Tx, body: CancelIn) -> Answer:
+async def patch_order_cancel(call: Call, tx: Tx, query: DryRunQuery, body: CancelIn) -> Answer:  # noqa: ARG001
     """The same as POST."""
     return await _cancelled(call, tx, body)
 

@@ -1,6 +1,7 @@
 """Orders in the database: `placing` is the desk's, `reading` finds, `changing` writes what has changed."""
 
 from tradepost.orders.store.changing import Note, get_note, insert_note, notes_of, save
+from tradepost.orders.store.editing import Revision, insert_revision, revisions_of, rewrite
 from tradepost.orders.store.placing import exists, facts, insert_lines, insert_many, take_turn
 from tradepost.orders.store.reading import (
     SORTS,
@@ -18,6 +19,7 @@ __all__ = [
     "SORTS",
     "Note",
     "OrderFilter",
+    "Revision",
     "Visibility",
     "exists",
     "facts",
@@ -27,10 +29,13 @@ __all__ = [
     "insert_many",
     "insert_note",
     "insert_return",
+    "insert_revision",
     "lock",
     "notes_of",
     "page",
     "returns_of",
+    "revisions_of",
+    "rewrite",
     "save",
     "save_return",
     "set_restocked",

@@ -96,14 +96,14 @@ async def insert_many(tx: Tx, store_id: UUID, orders: Sequence[Order], *, last_n
             "billing_addresses": texts(billing),
             "notes": texts([order.notes for order in orders]),
             "token_hashes": byteas([order.token_hash for order in orders]),
-            "words": texts([_words(order) for order in orders]),
+            "words": texts([words_literal(order) for order in orders]),
         },
     )
 
 
-async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order]) -> None:
-    """Lines and taxes of a batch, in one statement."""
-    lines = [(order.id, at, line) for order in orders for at, line in enumerate(order.lines)]
+async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order], *, first: int = 0) -> None:
+    """Lines and taxes of a batch, in one statement. `first`: the position of the first line."""
+    lines = [(order.id, at, line) for order in orders for at, line in enumerate(order.lines, first)]
     taxes = [(order.id, at, tax) for order in orders for at, tax in enumerate(order.taxes)]
     await tx.write(
         """
@@ -153,7 +153,7 @@ def json_of(value: object) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
-def _words(order: Order) -> str:
+def words_literal(order: Order) -> str:
     """The search words of a new order as a tsvector literal: number, buyer, products."""
     found = words(order.order_number).union(order.words)
     for line in order.lines:

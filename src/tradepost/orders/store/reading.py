@@ -76,7 +76,7 @@ _SELECT = """
                     line.options, line.quantity, line.price, line.subtotal, line.discount_amount, line.tax_amount,
                     line.total_amount) order by line.position), '[]')
             from order_line as line
-            where line.store_id = placed.store_id and line.order_id = placed.id),
+            where line.store_id = placed.store_id and line.order_id = placed.id and line.quantity > 0),
            (select coalesce(jsonb_agg(jsonb_build_array(tax.name, tax.rate_ppm, tax.taxable_amount, tax.amount)
                     order by tax.position), '[]')
             from order_tax as tax

@@ -1,0 +1,85 @@
+"""Editing an order: priced again, its stock taken or given back, its money made even. The order is locked."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from tradepost import inventory, payments
+from tradepost.catalog.offers import Offer, offers
+from tradepost.core.errors import FieldError
+from tradepost.db import Tx
+from tradepost.events import publish
+from tradepost.inventory import InsufficientStock
+from tradepost.orders import edits, store
+from tradepost.orders.edits import Difference, Edit
+from tradepost.orders.events import OrderEdited
+from tradepost.orders.life import Opened, close
+from tradepost.orders.model import Item
+from tradepost.orders.quoting import Shelf, wanted
+from tradepost.shipping import ShipmentStatus
+
+_BECAUSE = "order_edited"
+_FIXED = (ShipmentStatus.PACKED, ShipmentStatus.SHIPPED, ShipmentStatus.DELIVERED, ShipmentStatus.LOST)
+
+
+class Edited(msgspec.Struct, frozen=True):
+    """An edited order, and what differs. `excess`: minor units that go back to the buyer."""
+
+    opened: Opened
+    differences: list[Difference]
+    excess: int
+
+
+async def added(tx: Tx, opened: Opened, items: Sequence[Item]) -> list[tuple[Offer, int]]:
+    """New items at today's prices. VariantNotAvailable, with pointers into `/add`."""
+    if not items:
+        return []
+    statement, params = wanted(opened.actor.store_id, items)
+    picked = Shelf(offers(await tx.rows(statement, params))).pick(items, pointer="/add")
+    return [(offer, item.quantity) for offer, item in zip(picked, items, strict=True)]
+
+
+async def edit(tx: Tx, opened: Opened, change: Edit, *, reason: str | None) -> Edited:
+    """Changes what was agreed, all or nothing; what was agreed before is kept. What was paid too much is refunded.
+
+    Raises ValidationFailed, NothingLeft, AmountOutOfRange, InsufficientStock, PaymentUnderWay.
+    """
+    before, store_id, actor = opened.order, opened.actor.store_id, opened.actor
+    after = edits.edited(before, change, fixed=_fixed(opened))
+    was, is_ = edits.agreed(before), edits.agreed(after)
+    if not (differences := edits.differences(was, is_)):
+        return Edited(opened, [], 0)
+    await _move_stock(tx, opened, edits.units_more(before, after))
+    await store.insert_revision(tx, actor, before, reason=reason, agreed=was)
+    await store.rewrite(tx, store_id, before, after)
+    fact = OrderEdited(after.revision, before.total_amount, after.total_amount)
+    await publish(tx, fact, actor=actor, subject_id=before.id)
+    excess = max(0, opened.facts.money.refundable - after.total_amount)
+    if excess:
+        await payments.request_refund(tx, before.id, excess, _BECAUSE, actor)
+    return Edited(await close(tx, opened, after), differences, excess)
+
+
+async def _move_stock(tx: Tx, opened: Opened, more: dict[UUID, int]) -> None:
+    """Gives back first, and then takes."""
+    fewer = {variant_id: -count for variant_id, count in more.items() if count < 0}
+    wanted_more = {variant_id: count for variant_id, count in more.items() if count > 0}
+    if fewer:
+        await inventory.release(tx, opened.order.id, fewer, actor=opened.actor)
+    if wanted_more:
+        try:
+            await inventory.reserve(tx, opened.order.id, wanted_more, actor=opened.actor)
+        except InsufficientStock as error:
+            left = error.extra["available"]
+            problems = [FieldError("/items", error.code, f"{count} of a variant are left") for count in left.values()]
+            raise InsufficientStock(errors=problems, extra=error.extra) from None
+
+
+def _fixed(opened: Opened) -> dict[UUID, int]:
+    """Line to the units of it that are packed, or have left."""
+    units: dict[UUID, int] = {}
+    for shipment in opened.shipments:
+        for line in shipment.lines if shipment.status in _FIXED else ():
+            units[line.line_id] = units.get(line.line_id, 0) + line.quantity
+    return units

@@ -1,0 +1,170 @@
+"""Changing what was agreed: the order as it would be, and how it differs. No I/O.
+
+Lines keep the price that they were ordered at; new ones have today's. The order keeps its tax rate, and the engine that
+priced it prices it again.
+"""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from tradepost.catalog.offers import Offer
+from tradepost.core.errors import FieldError, Invalid, ValidationFailed
+from tradepost.core.ids import uuid7
+from tradepost.orders.model import Line, Order
+from tradepost.pricing import Basket, BasketLine, Discount, QuotedLine, Shipping, TaxRate
+from tradepost.pricing import quote as price
+
+
+class NothingLeft(Invalid):
+    """An order has at least one item: to take all of them out, cancel it."""
+
+    title = "Nothing would be left of the order"
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """`quantities`: line to how many there shall be, 0 for none. Amounts in minor units; None stays as it is."""
+
+    quantities: Mapping[UUID, int]
+    added: Sequence[tuple[Offer, int]] = ()
+    discount: int | None = None
+    shipping: int | None = None
+
+
+class Agreed(msgspec.Struct, frozen=True, rename="camel"):
+    """What was agreed with the buyer, as it is kept: quantities by SKU, and amounts in minor units."""
+
+    items: list["AgreedItem"]
+    discount_amount: int
+    shipping_amount: int
+    tax_amount: int
+    total_amount: int
+
+
+class AgreedItem(msgspec.Struct, frozen=True, rename="camel"):
+    line_id: UUID
+    sku: str
+    name: str
+    quantity: int
+    price: int
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One thing that differs: an item's quantity, or an amount."""
+
+    what: str
+    name: str
+    before: int
+    after: int
+
+
+def edited(order: Order, edit: Edit, *, fixed: Mapping[UUID, int]) -> Order:
+    """The order with the edit, priced again. `fixed`: line to the units that are packed, shipped or returned.
+
+    Raises ValidationFailed with a pointer to each quantity that cannot be, NothingLeft, AmountOutOfRange.
+    """
+    _check(order, edit, fixed)
+    kept = [
+        msgspec.structs.replace(line, quantity=edit.quantities.get(line.id, line.quantity))
+        for line in order.lines
+        if edit.quantities.get(line.id, line.quantity)
+    ]
+    lines = [*kept, *(_line(offer, quantity) for offer, quantity in edit.added)]
+    if not lines:
+        raise NothingLeft
+    quote = price(_basket(order, edit, lines))
+    return msgspec.structs.replace(
+        order,
+        lines=[_priced(line, quoted) for line, quoted in zip(lines, quote.lines, strict=True)],
+        taxes=quote.taxes,
+        subtotal=quote.subtotal,
+        discount_amount=quote.discount,
+        tax_amount=quote.tax,
+        shipping_amount=quote.shipping,
+        total_amount=quote.total,
+        revision=order.revision + 1,
+    )
+
+
+def agreed(order: Order) -> Agreed:
+    items = [AgreedItem(line.id, line.sku, line.name, line.quantity, line.price) for line in order.lines]
+    return Agreed(items, order.discount_amount, order.shipping_amount, order.tax_amount, order.total_amount)
+
+
+def differences(before: Agreed, after: Agreed) -> list[Difference]:
+    """What differs between two revisions: items first, in order, then amounts."""
+    were = {item.line_id: item for item in before.items}
+    are = {item.line_id: item for item in after.items}
+    items = [
+        Difference("item", (are.get(line_id) or were[line_id]).name, _quantity(were, line_id), _quantity(are, line_id))
+        for line_id in dict.fromkeys([*were, *are])
+    ]
+    amounts = [
+        Difference("amount", name, getattr(before, name), getattr(after, name))
+        for name in ("discount_amount", "shipping_amount", "tax_amount", "total_amount")
+    ]
+    return [one for one in (*items, *amounts) if one.before != one.after]
+
+
+def units_more(before: Order, after: Order) -> dict[UUID, int]:
+    """Variant to how many more the order wants; below zero, how many fewer."""
+    units: dict[UUID, int] = {}
+    for line, sign in [*((line, -1) for line in before.lines), *((line, 1) for line in after.lines)]:
+        units[line.variant_id] = units.get(line.variant_id, 0) + sign * line.quantity
+    return {variant_id: count for variant_id, count in units.items() if count}
+
+
+def _check(order: Order, edit: Edit, fixed: Mapping[UUID, int]) -> None:
+    known = {line.id for line in order.lines}
+    problems: list[FieldError] = []
+    for at, (line_id, quantity) in enumerate(edit.quantities.items()):
+        if line_id not in known:
+            problems.append(FieldError(f"/items/{at}/itemId", "reference_not_found", "is no item of this order"))
+        elif quantity < fixed.get(line_id, 0):
+            detail = f"{fixed[line_id]} are packed or have left"
+            problems.append(FieldError(f"/items/{at}/quantity", "out_of_range", detail))
+    if problems:
+        raise ValidationFailed(problems[0].detail, errors=problems)
+
+
+def _basket(order: Order, edit: Edit, lines: Sequence[Line]) -> Basket:
+    discount = order.discount_amount if edit.discount is None else edit.discount
+    shipping = order.shipping_amount if edit.shipping is None else edit.shipping
+    rate = TaxRate(order.taxes[0].name, order.taxes[0].rate_ppm) if order.taxes else None
+    return Basket(
+        order.currency,
+        [BasketLine(line.price, line.quantity) for line in lines],
+        rate,
+        order.tax_included,
+        discounts=(Discount("Discount", discount),) if discount else (),
+        shipping=Shipping("Shipping", shipping) if shipping else None,
+    )
+
+
+def _line(offer: Offer, quantity: int) -> Line:
+    return Line(
+        uuid7(),
+        offer.product_id,
+        offer.variant_id,
+        offer.sku,
+        offer.name,
+        offer.options,
+        quantity,
+        offer.price,
+        *(0, 0, 0, 0),
+    )
+
+
+def _priced(line: Line, quoted: QuotedLine) -> Line:
+    return msgspec.structs.replace(
+        line,
+        subtotal=quoted.subtotal,
+        discount_amount=quoted.discount,
+        tax_amount=quoted.tax,
+        total_amount=quoted.total,
+    )
+
+
+def _quantity(items: Mapping[UUID, AgreedItem], line_id: UUID) -> int:
+    return items[line_id].quantity if line_id in items else 0
