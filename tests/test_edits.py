@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_an_item_fewer_gives_stock_and_money_back(shop: Shop) -> None:
     order, (mug, cup) = await paid(shop, 3, 1)
+    assert (await done(shop, "GET", order, "/edits"))["items"] == []
     edited = await done(shop, "POST", order, "/edits", items=items(order, 1), reason="One will do")
     assert (edited["revision"], edited["difference"], edited["refundAmount"]) == (2, "-21.60", "21.60")
     assert [(one["name"], one["before"], one["after"]) for one in edited["changes"]] == [

@@ -26,7 +26,7 @@ from tradepost.http.problems import (
     UnsupportedMediaType,
     status_of,
 )
-from tradepost.http.routes import PUBLIC, Operation
+from tradepost.http.routes import PUBLIC, Operation, is_open
 from tradepost.idempotency import IdempotencyInFlight, IdempotencyKeyReused
 
 Document = dict[str, Any]
@@ -95,7 +95,7 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
 def _security(permission: str) -> list[Document]:
     """A session's cookie needs `X-CSRF-Token` beside it in all but GET: see docs/accounts.md."""
     keys: list[Document] = [{"apiKey": []}, {"bearer": []}, {"session": []}]
-    return [{}, *keys, {"orderToken": []}] if permission == PUBLIC else keys
+    return [{}, *keys, {"orderToken": []}] if is_open(permission) else keys
 
 
 def _success(operation: Operation, by_type: Document) -> Document:

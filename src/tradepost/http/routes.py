@@ -255,16 +255,21 @@ def or_owner(permission: str) -> str:
     return permission + _OR_OWNER
 
 
+def is_open(right: str) -> bool:
+    """Whether nobody is turned away at the door; what he then may see is decided by what is in the query."""
+    return right == PUBLIC or right.endswith(_OR_OWNER)
+
+
 def _check_permission(right: str, actor: Actor) -> None:
     """Unauthenticated for nobody, Forbidden for somebody who may not."""
-    if right.endswith(_OR_OWNER):
+    if is_open(right):
         return
     permission = right.removesuffix(_OR_PERSON)
     if actor.session_id is not None and (permission == PERSON or permission != right):
         return
     if permission == PERSON:
         raise Unauthenticated
-    if permission != PUBLIC and not actor.may(permission):
+    if not actor.may(permission):
         raise Forbidden(f"This needs the permission {permission}") if actor.id else Unauthenticated
 
 

@@ -126,8 +126,8 @@ async def list_order_edits(call: Call) -> Answer:
     async with call.db.read() as db:
         order = await store.find(db, visible(call.actor), call.id("order_id"))
         found = await store.revisions_of(db, call.actor.store_id, order.id)
-    following = [*(one.agreed for one in found[1:]), edits.agreed(order)]
-    shown = [_revision_out(one, after, order) for one, after in zip(found, following, strict=True)]
+    versions = [*(one.agreed for one in found), edits.agreed(order)]
+    shown = [_revision_out(one, after, order) for one, after in zip(found, versions[1:], strict=True)]
     return call.json(RevisionsOut(shown))
 
 
