@@ -150,6 +150,10 @@ async def test_money_is_set_aside_and_taken_when_the_goods_leave(shop: Shop) -> 
     assert (aside["status"], aside["paymentStatus"]) == ("CONFIRMED", "AUTHORIZED")
     taken = await done(shop, "POST", order, "/captures")
     assert (taken["order"]["paymentStatus"], taken["order"]["paidAmount"]) == ("PAID", order["totalAmount"])
+    less, _ = await placed(shop, 3)
+    await pay(shop, less, capture="manual")
+    await done(shop, "POST", less, "/edits", items=[{"itemId": less["items"][0]["id"], "quantity": 1}])
+    assert (await done(shop, "POST", less, "/captures"))["order"]["paidAmount"] == "10.80"
     other, _ = await placed(shop, 1)
     await pay(shop, other, capture="manual")
     let_go = await shop.staff("DELETE", f"/orders/{other['id']}/payment")

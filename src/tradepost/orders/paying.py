@@ -48,10 +48,15 @@ def to_pay(method: str, capture: Capture, providers: Providers) -> Ask:
 
 
 def to_capture(amount: int | None) -> Ask:
-    """What is set aside, or a part of it. Raises CaptureExceedsAuthorized, PaymentUnderWay, InvalidTransition."""
+    """What is due of what is set aside, or an amount of it; the rest is let go.
+
+    Raises CaptureExceedsAuthorized, PaymentUnderWay, InvalidTransition.
+    """
 
     async def ask(tx: Tx, opened: Opened) -> list[Operation]:
-        return [await payments.request_capture(tx, opened.order.id, amount, opened.actor)]
+        due, aside = opened.facts.due, opened.facts.money.authorized
+        wanted = due if amount is None and 0 < due < aside else amount
+        return [await payments.request_capture(tx, opened.order.id, wanted, opened.actor)]
 
     return ask
 
