@@ -74,6 +74,28 @@ async def test_invisible_characters_are_pointed_at(shop: Shop, character: str) -
     assert await shop.stock(mug) == 10
 
 
+@pytest.mark.parametrize(
+    "number", ["4242424242424242", "4242 4242 4242 4242", "5555-5555-5555-4444", "378282246310005"]
+)
+async def test_the_number_of_a_card_gets_in_nowhere(shop: Shop, number: str) -> None:
+    """B19: not into notes, names or addresses, and not out again in the answer."""
+    mug = await shop.product()
+    for body, pointer in [
+        ({"notes": f"my card is {number}, thanks"}, "/notes"),
+        ({"shippingAddress": ADDRESS | {"line2": number}}, "/shippingAddress/line2"),
+    ]:
+        refused = await shop.order((mug, 1), **body)
+        assert same_problem(refused, 422, "card_data_not_allowed", pointer)
+        assert number not in refused.text
+    assert await shop.rows("select count(*) from sales_order") == [(0,)]
+
+
+@pytest.mark.parametrize("number", ["4242424242424241", "1234567890123456", "+44 20 7946 0018", "42", "TP-4242424242"])
+async def test_other_numbers_are_welcome(shop: Shop, number: str) -> None:
+    mug = await shop.product()
+    assert (await shop.order((mug, 1), notes=f"Call {number}")).status_code == 201
+
+
 async def test_text_of_any_language_is_welcome(shop: Shop) -> None:
     mug = await shop.product(name="Tasse à café ☕ 杯子 كوب")
     order = (await shop.order((mug, 1), notes="Zoë\nفي الصباح 🙂")).json()

@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Meta
 
-from tradepost.core.errors import ValidationFailed, invalid
-from tradepost.core.texts import has_forbidden
+from tradepost.core.errors import FieldError, ValidationFailed, invalid
+from tradepost.core.texts import has_card_number, has_forbidden
 from tradepost.http.problems import (
     BodyTooLarge,
+    CardDataNotAllowed,
     EncodingNotSupported,
     MalformedJson,
     MalformedRequest,
@@ -66,6 +67,11 @@ def _read_amount(kind: type, written: Any) -> Amount:  # noqa: ANN401 - any JSON
 
 
 Body = TypeVar("Body", bound=msgspec.Struct)
+_MANY_DIGITS = re.compile(rb"\d(?:[ -]?\d){12}")
+_FREE_TEXT = frozenset(
+    "notes note text reason name firstName lastName company line1 line2 city description email".split()
+)
+"""Members of bodies into which people type what they like."""
 
 
 async def read_body(receive: Any, headers: dict[bytes, bytes]) -> bytes:  # noqa: ANN401 - ASGI
@@ -120,7 +126,22 @@ def decode(raw: bytes, kind: type[Body]) -> Body:
     _refuse_duplicates(raw)
     if b"\\u" in raw or not raw.isascii() or b"\x7f" in raw:
         _refuse_forbidden(msgspec.json.decode(raw), "")
+    if _MANY_DIGITS.search(raw):
+        _refuse_cards(msgspec.json.decode(raw), "", "")
     return body
+
+
+def _refuse_cards(value: object, pointer: str, name: str) -> None:
+    """Somebody types the number of his card into a note: it must not get into any table, log or mail of ours."""
+    if isinstance(value, str) and name in _FREE_TEXT and has_card_number(value):
+        detail = "has the number of a payment card: leave it out"
+        raise CardDataNotAllowed(errors=[FieldError(pointer, CardDataNotAllowed.code, detail)])
+    if isinstance(value, dict):
+        for member, inner in value.items():
+            _refuse_cards(inner, f"{pointer}/{_escaped(member)}", member)
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            _refuse_cards(inner, f"{pointer}/{at}", name)
 
 
 def decode_query(query_string: bytes, kind: type[Body]) -> Body:

@@ -13,6 +13,7 @@ from tradepost.http.bodies import Amount
 from tradepost.http.csrf import SAFE, CsrfFailed
 from tradepost.http.problems import (
     BodyTooLarge,
+    CardDataNotAllowed,
     EncodingNotSupported,
     IdempotencyKeyInvalid,
     IdempotencyKeyRequired,
@@ -149,7 +150,7 @@ def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
     if _PARAMETER.search(operation.path) or not operation.problems:
         found.append(NotFound)
     if operation.body is not None or operation.raw:
-        found += [MalformedJson, BodyTooLarge, UnsupportedMediaType, EncodingNotSupported]
+        found += [MalformedJson, BodyTooLarge, UnsupportedMediaType, EncodingNotSupported, CardDataNotAllowed]
     if operation.keyed:
         found += [IdempotencyKeyInvalid, IdempotencyKeyRequired, IdempotencyInFlight, IdempotencyKeyReused]
     return list(dict.fromkeys(found))

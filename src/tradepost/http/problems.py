@@ -55,6 +55,12 @@ class BodyTooLarge(ShopError):
     title = "The body is larger than 1 MiB"
 
 
+class CardDataNotAllowed(Invalid):
+    """Somebody has typed the number of a payment card where it does not belong. It was not kept."""
+
+    title = "The number of a payment card does not belong here"
+
+
 class UnsupportedMediaType(ShopError):
     """Not JSON."""
 
