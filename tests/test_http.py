@@ -4,7 +4,7 @@ import json
 import httpx2
 import pytest
 
-from tests.shop import Shop, open_shop, same_problem
+from tests.shop import ADDRESS, Shop, open_shop, same_problem
 from tradepost.app.settings import Settings
 
 pytestmark = pytest.mark.anyio

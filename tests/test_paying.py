@@ -171,6 +171,16 @@ async def test_cash_is_paid_when_staff_say_so(shop: Shop) -> None:
     assert verify(shop.url)
 
 
+async def test_an_order_is_no_place_to_try_out_cards(shop: Shop) -> None:
+    """B20: after ten that were declined nobody is asked any more."""
+    order, _ = await placed(shop, 1)
+    answers = [await pay(shop, order, "pm_card_chargeDeclined") for _ in range(10)]
+    assert {answer.json()["payments"][0]["status"] for answer in answers} == {"DECLINED"}
+    refused = await pay(shop, order)
+    assert same_problem(refused, 429, "rate_limited")
+    assert await shop.rows("select count(*) from payment") == [(10,)]
+
+
 async def test_what_is_not_offered_is_refused(shop: Shop) -> None:
     """B16."""
     order, _ = await placed(shop, 1)

@@ -12,6 +12,7 @@ import msgspec
 
 from tradepost import inventory, payments
 from tradepost.core.actors import Actor, system
+from tradepost.core.errors import RateLimited
 from tradepost.db import Database, Tx
 from tradepost.events import publish
 from tradepost.inventory import InsufficientStock
@@ -24,13 +25,21 @@ from tradepost.payments.model import State
 
 Ask = Callable[[Tx, Opened], Awaitable[Sequence[Operation]]]
 _BECAUSE = "order_cancelled"
+_MOST_DECLINED = 10
+_LATER_SECONDS = 3600
 _TOO_MUCH = "paid_too_much"
 
 
 def to_pay(method: str, capture: Capture, providers: Providers) -> Ask:
-    """What is due, by this method. Raises PaymentMethodNotAllowed, PaymentUnderWay."""
+    """What is due, by this method.
+
+    Raises PaymentMethodNotAllowed, PaymentUnderWay, and RateLimited where too many tries have been declined: an order
+    is no place to find out which stolen cards still work.
+    """
 
     async def ask(tx: Tx, opened: Opened) -> list[Operation]:
+        if sum(one.payment.status is payments.Status.DECLINED for one in opened.payments) >= _MOST_DECLINED:
+            raise RateLimited(retry_after=_LATER_SECONDS)
         return [
             await payments.begin(
                 tx,
