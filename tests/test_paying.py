@@ -253,7 +253,7 @@ async def test_money_that_is_only_set_aside_is_let_go(shop: Shop) -> None:
     assert verify(shop.url)
 
 
-async def _expired(shop: Shop) -> None:
+async def expired(shop: Shop) -> None:
     """Whoever has not paid by now has waited for too long."""
     db = Database(shop.url, size=2)
     await db.open()
@@ -272,7 +272,7 @@ async def test_an_order_that_is_not_paid_expires(shop: Shop) -> None:
     async with sweeper(shop) as one:
         await one.run_once()
     assert (await read(shop, order))["status"] == "PENDING"
-    await _expired(shop)
+    await expired(shop)
     after = await read(shop, order)
     assert (after["status"], after["cancelReason"]) == ("CANCELLED", "EXPIRED")
     assert await shop.stock(mug) == 10
@@ -286,7 +286,7 @@ async def test_money_that_comes_too_late_takes_stock_again_or_goes_back(shop: Sh
     order, (mug,) = await placed(shop, 8)
     await pay(shop, order, "pm_card_timeout")
     await shop.change("update payment set status = 'DECLINED'")  # given up here, while the provider takes the money
-    await _expired(shop)
+    await expired(shop)
     assert (await read(shop, order))["status"] == "CANCELLED"
     if stock == "gone":
         await shop.order((mug, 5))
