@@ -28,10 +28,9 @@ async def test_a_transaction_that_commits_late_is_not_skipped(database_url: str)
         async with db.transaction() as early:
             await events.publish(early, BellRang(2), actor=actor, subject_id=uuid4())
         async with db.read() as reader:
-            seen = await events.feed(reader, store_id, after=None, limit=10)
-            assert seen == []
+            assert await events.feed(reader, store_id, after=None, limit=10) == []
     async with db.read() as reader:
-        seen = []
+        seen: list[events.Event] = []
         while len(seen) < 2:  # the feed waits for any older transaction of the server, which other tests share
             seen = await events.feed(reader, store_id, after=None, limit=10)
         assert [event.payload["number"] for event in seen] == [1, 2]

@@ -126,13 +126,16 @@ async def find(db: Reader, visible: Visibility, order_id: UUID) -> Order:
 
 
 async def lock(tx: Tx, visible: Visibility, order_id: UUID) -> Order:
-    """The order, until the transaction ends: whatever changes an order or what hangs on it locks it first. NotFound."""
+    """The order, until the transaction ends: whatever changes an order or what hangs on it locks it first. NotFound.
+
+    Two statements: one that had waited for the lock would show the lines as they were before its wait.
+    """
     filters = visible.filters()
     filters.add("placed.id = %(id)s", id=order_id)
-    found = await tx.rows(sql.SQL("{} for update of placed").format(_one(filters)), filters.params)
-    if not found:
+    statement = sql.SQL("select placed.id from sales_order as placed where {} for no key update of placed")
+    if not await tx.rows(statement.format(filters.sql()), filters.params):
         raise NotFound
-    return _order(found[0])
+    return await find(tx, visible, order_id)
 
 
 async def unpaid(db: Reader, *, before: UUID, most: int) -> list[tuple[UUID, UUID]]:
