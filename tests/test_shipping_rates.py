@@ -147,13 +147,13 @@ class Scripted:
         ]
 
     async def label(self, consignment: Consignment, *, service: str, key: str) -> Label:
-        raise NotImplementedError
+        raise NotImplementedError  # these tests only ask for rates
 
     async def track(self, tracking_number: str) -> Sequence[TrackingUpdate]:
-        raise NotImplementedError
+        raise NotImplementedError  # these tests only ask for rates
 
     async def void(self, reference: str) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # these tests only ask for rates
 
     async def close(self) -> None:
         pass

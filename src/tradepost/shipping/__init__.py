@@ -2,7 +2,7 @@
 
 from tradepost.shipping.actions import cancel, come_back, deliver, lose, pack, ship
 from tradepost.shipping.model import Shipment, ShipmentLine, ShipmentStatus, Tracking
-from tradepost.shipping.store import get, lock, of_orders
+from tradepost.shipping.store import of_orders
 
 __all__ = [
     "Shipment",
@@ -12,8 +12,6 @@ __all__ = [
     "cancel",
     "come_back",
     "deliver",
-    "get",
-    "lock",
     "lose",
     "of_orders",
     "pack",

@@ -78,17 +78,6 @@ async def get(db: Reader, store_id: UUID, shipment_id: UUID) -> Shipment:
     return _shipment(row)
 
 
-async def lock(tx: Tx, store_id: UUID, shipment_id: UUID) -> Shipment:
-    """The caller has locked the order before. NotFound."""
-    row = await tx.row(
-        _SELECT + " where shipment.store_id = %(store_id)s and shipment.id = %(id)s for update of shipment",
-        {"store_id": store_id, "id": shipment_id},
-    )
-    if row is None:
-        raise NotFound
-    return _shipment(row)
-
-
 async def of_orders(db: Reader, store_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, list[Shipment]]:
     """The parcels of orders, oldest first."""
     rows = await db.rows(
