@@ -315,14 +315,15 @@ create table product_variant (
   foreign key (store_id, product_id, image_id) references product_image,
   constraint variant_own_price_counts check (own_price is null or price is not distinct from own_price),
   constraint variant_sku_once unique (store_id, sku),
-  constraint variant_barcode_once unique (store_id, barcode),
   constraint variant_place_once unique (store_id, product_id, position) deferrable
 );
 comment on column product_variant.price is 'What it costs, in minor units of the store''s currency, as are compare_price and cost_price: own_price, or else the price of the product. Kept here so that an order reads one row. Null where there is none yet.';
 comment on column product_variant.weight is 'Grams. Dimensions are in millimetres.';
+create unique index variant_barcode_once on product_variant (store_id, barcode) where barcode is not null;
 create unique index variant_options_once on product_variant (store_id, product_id, md5(options::text))
   where options <> '{}';
-create index product_variant_by_price on product_variant (store_id, (coalesce(price, 1000000000000000)), product_id);
+create index product_variant_by_price on product_variant (store_id, (coalesce(price, 1000000000000000)), product_id)
+  where is_active;
 alter table product_variant add primary key (store_id, id);
 
 create table stock_location (

@@ -72,7 +72,6 @@ alter table product_variant
   add column barcode text,
   add column image_id uuid,
   add constraint variant_own_price_counts check (own_price is null or price is not distinct from own_price),
-  add constraint variant_barcode_once unique (store_id, barcode),
   add foreign key (store_id, product_id, image_id) references product_image;
 comment on column product_variant.price is 'What it costs, in minor units of the store''s currency, as are compare_price and cost_price: own_price, or else the price of the product. Kept here so that an order reads one row. Null where there is none yet.';
 
@@ -106,6 +105,7 @@ where variant.options <> '{}'
       and other.options = variant.options
       and other.position < variant.position
   );
+create unique index variant_barcode_once on product_variant (store_id, barcode) where barcode is not null;
 create unique index variant_options_once on product_variant (store_id, product_id, md5(options::text))
   where options <> '{}';
 
@@ -129,6 +129,8 @@ from (
 where used.store_id = product.store_id
   and used.product_id = product.id;
 
--- What has no price yet comes after what has the highest.
+-- What has no price yet comes after what has the highest. All of these indexes are partial: the planner takes none of
+-- them for the primary key's (tests/test_plans.py).
 drop index product_variant_by_price;
-create index product_variant_by_price on product_variant (store_id, (coalesce(price, 1000000000000000)), product_id);
+create index product_variant_by_price on product_variant (store_id, (coalesce(price, 1000000000000000)), product_id)
+  where is_active;
