@@ -1,0 +1,135 @@
+"""What goes along when a category moves, or goes."""
+
+from collections import defaultdict
+from uuid import UUID
+
+from tradepost.catalog.categories.model import Category
+from tradepost.db import Tx
+from tradepost.db.arrays import uuids
+
+
+async def carry_along(tx: Tx, store_id: UUID, before: Category, after: Category) -> None:
+    """Brings what is inside a category to its new place, and to whether it is shown there."""
+    await tx.run(
+        """
+        update category as inner_one
+        set path = %(path)s || inner_one.path[%(above)s::int4 + 1 :],
+            is_shown = %(is_shown)s and not exists (
+              select
+              from category as over
+              where over.store_id = inner_one.store_id
+                and over.id = any(inner_one.path[%(above)s::int4 + 1 :])
+                and not over.is_active
+            )
+        where inner_one.store_id = %(store_id)s
+          and inner_one.path @> array[%(id)s::uuid]
+          and inner_one.id <> %(id)s
+        """,
+        {
+            "store_id": store_id,
+            "id": before.id,
+            "path": uuids(after.path),
+            "above": len(before.path),
+            "is_shown": after.is_shown,
+        },
+    )
+
+
+async def move_children(tx: Tx, store_id: UUID, category: Category, target: Category) -> list[UUID]:
+    """Puts the categories in one into another, with all that is inside them; those that were directly in it."""
+    rows = await tx.rows(
+        """
+        update category as inner_one
+        set path = %(path)s || inner_one.path[%(above)s::int4 + 1 :],
+            parent_id = case when inner_one.parent_id = %(id)s then %(target_id)s::uuid else inner_one.parent_id end,
+            is_shown = %(is_shown)s and not exists (
+              select
+              from category as over
+              where over.store_id = inner_one.store_id
+                and over.id = any(inner_one.path[%(above)s::int4 + 1 :])
+                and not over.is_active
+            ),
+            version = inner_one.version + (inner_one.parent_id = %(id)s)::int4,
+            updated_at = case when inner_one.parent_id = %(id)s then now() else inner_one.updated_at end
+        where inner_one.store_id = %(store_id)s
+          and inner_one.path @> array[%(id)s::uuid]
+          and inner_one.id <> %(id)s
+        returning inner_one.id, inner_one.parent_id = %(target_id)s
+        """,
+        {
+            "store_id": store_id,
+            "id": category.id,
+            "target_id": target.id,
+            "path": uuids(target.path),
+            "above": len(category.path),
+            "is_shown": target.is_shown,
+        },
+    )
+    return [id_ for id_, is_child in rows if is_child]
+
+
+async def move_products(
+    tx: Tx, store_id: UUID, category_id: UUID, target_id: UUID
+) -> dict[tuple[str, ...], list[UUID]]:
+    """Takes all products of a category into another one; which ones, by the fields that changed.
+
+    The main category stays the main one, and a product that was in both is in the other one once.
+    """
+    names = {"store_id": store_id, "id": category_id, "target_id": target_id}
+    product_ids = [id_ for (id_,) in await tx.rows(_LOCK_PRODUCTS, names)]
+    if not product_ids:
+        return {}
+    in_target = {id_ for (id_,) in await tx.rows(_IN_BOTH, names)}
+    left = await tx.rows(
+        """
+        delete from product_category
+        where store_id = %(store_id)s
+          and category_id = %(id)s
+        returning product_id, is_main
+        """,
+        names,
+    )
+    await tx.run(
+        """
+        insert into product_category (store_id, product_id, category_id, is_main)
+        select %(store_id)s, product_id, %(target_id)s, is_main
+        from unnest(%(product_ids)b::uuid[], %(main)b::boolean[]) as belonging (product_id, is_main)
+        on conflict (store_id, product_id, category_id)
+          do update set is_main = product_category.is_main or excluded.is_main
+        """,
+        names | {"product_ids": [id_ for id_, _ in left], "main": [is_main for _, is_main in left]},
+    )
+    await tx.run(
+        """
+        update product
+        set version = version + 1,
+            updated_at = now()
+        where store_id = %(store_id)s
+          and id = any(%(product_ids)s)
+        """,
+        names | {"product_ids": uuids(product_ids)},
+    )
+    changed: defaultdict[tuple[str, ...], list[UUID]] = defaultdict(list)
+    for product_id, is_main in left:
+        was_other = not is_main or product_id in in_target
+        changed[("categoryId",) * is_main + ("categoryIds",) * was_other].append(product_id)
+    return changed
+
+
+_LOCK_PRODUCTS = """
+    select id
+    from product
+    where store_id = %(store_id)s
+      and id in (select product_id from product_category where store_id = %(store_id)s and category_id = %(id)s)
+    order by id
+    for no key update
+"""
+_IN_BOTH = """
+    select product_id
+    from product_category
+    where store_id = %(store_id)s
+      and category_id = %(target_id)s
+      and product_id in (
+        select product_id from product_category where store_id = %(store_id)s and category_id = %(id)s
+      )
+"""
