@@ -111,17 +111,16 @@ _BY_SLUG: LiteralString = """
       and product.status = any(%(statuses)s)
 """
 
-# Each product once, however many of the categories it is in.
+# Each product once, in however many of the categories it is. What this costs grows with the category, not the shop.
 _IN_CATEGORY: LiteralString = """
     product.id in (
       select belonging.product_id
       from category as wanted
-      join category as inner_one on inner_one.store_id = wanted.store_id and inner_one.path @> array[wanted.id]
-      join product_category as belonging
-        on belonging.store_id = inner_one.store_id and belonging.category_id = inner_one.id
+      join category as inside on inside.store_id = wanted.store_id and inside.path @> array[wanted.id]
+      join product_category as belonging on belonging.store_id = inside.store_id and belonging.category_id = inside.id
       where wanted.store_id = %(store_id)s
         and {name} = %(category)s
-        and (inner_one.is_shown or %(sees_hidden)s)
+        and (inside.is_shown or %(sees_hidden)s)
     )
 """
 _IN_CATEGORY_BY_ID: LiteralString = _IN_CATEGORY.replace("{name}", "wanted.id")

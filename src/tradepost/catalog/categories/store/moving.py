@@ -12,18 +12,18 @@ async def carry_along(tx: Tx, store_id: UUID, before: Category, after: Category)
     """Brings what is inside a category to its new place, and to whether it is shown there."""
     await tx.run(
         """
-        update category as inner_one
-        set path = %(path)s || inner_one.path[%(above)s::int4 + 1 :],
+        update category as inside
+        set path = %(path)s || inside.path[%(above)s::int4 + 1 :],
             is_shown = %(is_shown)s and not exists (
               select
               from category as over
-              where over.store_id = inner_one.store_id
-                and over.id = any(inner_one.path[%(above)s::int4 + 1 :])
+              where over.store_id = inside.store_id
+                and over.id = any(inside.path[%(above)s::int4 + 1 :])
                 and not over.is_active
             )
-        where inner_one.store_id = %(store_id)s
-          and inner_one.path @> array[%(id)s::uuid]
-          and inner_one.id <> %(id)s
+        where inside.store_id = %(store_id)s
+          and inside.path @> array[%(id)s::uuid]
+          and inside.id <> %(id)s
         """,
         {
             "store_id": store_id,
@@ -39,22 +39,22 @@ async def move_children(tx: Tx, store_id: UUID, category: Category, target: Cate
     """Puts the categories in one into another, with all that is inside them; those that were directly in it."""
     rows = await tx.rows(
         """
-        update category as inner_one
-        set path = %(path)s || inner_one.path[%(above)s::int4 + 1 :],
-            parent_id = case when inner_one.parent_id = %(id)s then %(target_id)s::uuid else inner_one.parent_id end,
+        update category as inside
+        set path = %(path)s || inside.path[%(above)s::int4 + 1 :],
+            parent_id = case when inside.parent_id = %(id)s then %(target_id)s::uuid else inside.parent_id end,
             is_shown = %(is_shown)s and not exists (
               select
               from category as over
-              where over.store_id = inner_one.store_id
-                and over.id = any(inner_one.path[%(above)s::int4 + 1 :])
+              where over.store_id = inside.store_id
+                and over.id = any(inside.path[%(above)s::int4 + 1 :])
                 and not over.is_active
             ),
-            version = inner_one.version + (inner_one.parent_id = %(id)s)::int4,
-            updated_at = case when inner_one.parent_id = %(id)s then now() else inner_one.updated_at end
-        where inner_one.store_id = %(store_id)s
-          and inner_one.path @> array[%(id)s::uuid]
-          and inner_one.id <> %(id)s
-        returning inner_one.id, inner_one.parent_id = %(target_id)s
+            version = inside.version + (inside.parent_id = %(id)s)::int4,
+            updated_at = case when inside.parent_id = %(id)s then now() else inside.updated_at end
+        where inside.store_id = %(store_id)s
+          and inside.path @> array[%(id)s::uuid]
+          and inside.id <> %(id)s
+        returning inside.id, inside.parent_id = %(target_id)s
         """,
         {
             "store_id": store_id,
