@@ -42,13 +42,17 @@ def covering(options: Options, used: Iterable[Combination]) -> Options:
 def restricted(options: Options, used: Sequence[Combination]) -> Options:
     """The options, in their order, without the values that are not in use."""
     met = {pair for combination in used for pair in combination.items()}
-    kept = [Option(name, tuple(value for value in values if (name, value) in met)) for name, values in _pairs(options)]
+    kept = [
+        Option(option.name, tuple(value for value in option.values if (option.name, value) in met))
+        for option in options
+    ]
     return tuple(option for option in kept if option.values)
 
 
 def in_order(combination: Combination, options: Options) -> dict[str, str]:
     """The same combination, its names in the order of the options."""
-    return {option.name: combination[option.name] for option in options if option.name in combination}
+    known = {option.name: combination[option.name] for option in options if option.name in combination}
+    return known | dict(combination)
 
 
 def size(options: Options) -> int:
@@ -61,7 +65,3 @@ def combinations(options: Options) -> list[dict[str, str]]:
     names = [option.name for option in options]
     listed = itertools.product(*(option.values for option in options))
     return [dict(zip(names, values, strict=True)) for values in listed] if options else []
-
-
-def _pairs(options: Options) -> list[tuple[str, tuple[str, ...]]]:
-    return [(option.name, option.values) for option in options]

@@ -38,12 +38,12 @@ async def list_categories(call: Call) -> Answer:
     return answer(call, categories_out(nodes))
 
 
-@routes.get("/categories/{ref}", answer=CategoryOut, problems=[NotFound])
+@routes.get("/categories/{category}", answer=CategoryOut, problems=[NotFound])
 async def read_category(call: Call) -> Answer:
     """Read one category by id or slug, with its breadcrumb and all that is inside it."""
     sees_hidden = sees_all(call.actor)
     async with call.db.read() as db:
-        category = await store.get(db, call.actor.store_id, call.param("ref"), sees_hidden=sees_hidden)
+        category = await store.get(db, call.actor.store_id, call.param("category"), sees_hidden=sees_hidden)
         shown = await _shown(call, db, category)
     return answer(call, shown, etag(category.version))
 
@@ -66,7 +66,7 @@ async def create_category(call: Call, tx: Tx, body: CategoryIn) -> Answer:
 
 @routes.write(
     "PATCH",
-    "/categories/{ref}",
+    "/categories/{category}",
     body=CategoryPatch,
     answer=CategoryOut,
     problems=[NotFound, Stale, SlugTaken, ReferenceNotFound, CategoryCycle, CategoryTooDeep],
@@ -75,13 +75,13 @@ async def create_category(call: Call, tx: Tx, body: CategoryIn) -> Answer:
 async def change_category(call: Call, tx: Tx, body: CategoryPatch) -> Answer:
     """Change some fields of a category, or move it by its `parentId`: all that is inside it goes along."""
     changes, expected = changes_of(body), call.expected_version()
-    category = await actions.change(tx, call.param("ref"), changes, actor=call.actor, expected_version=expected)
+    category = await actions.change(tx, call.param("category"), changes, actor=call.actor, expected_version=expected)
     return call.json(await _shown(call, tx, category), headers=[etag(category.version)])
 
 
 @routes.write(
     "DELETE",
-    "/categories/{ref}",
+    "/categories/{category}",
     query=DeletionQuery,
     status=204,
     problems=[NotFound, Stale, CategoryNotEmpty, ReferenceNotFound, CategoryCycle, CategoryTooDeep],
@@ -90,7 +90,7 @@ async def delete_category(call: Call, tx: Tx, query: DeletionQuery) -> Answer:
     """Delete a category. One that is not empty only with `moveTo`: its products and categories go there."""
     await actions.delete(
         tx,
-        call.param("ref"),
+        call.param("category"),
         move_to=query.move_to,
         actor=call.actor,
         expected_version=call.expected_version(),
