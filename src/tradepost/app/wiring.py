@@ -34,6 +34,7 @@ from tradepost.http.cors import Cors
 from tradepost.http.counting import MemoryCounter
 from tradepost.http.csrf import Csrf
 from tradepost.http.edge import Edge
+from tradepost.http.keeping import Keeper, MemoryShelf, Shelf
 from tradepost.http.limits import Counter, Limits
 from tradepost.http.logs import AccessLog
 from tradepost.http.openapi import Document, document
@@ -113,7 +114,8 @@ def application(settings: Settings, url: str) -> ASGIApp:
         *(providers, paying.stripe_inbox_of(settings)),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
-    gate = Gate(services, identity, RIGHTS, csrf, require_key=settings.require_idempotency_key)
+    keeper = Keeper(_shelf(settings), seconds=settings.keep_seconds)
+    gate = Gate(services, identity, RIGHTS, csrf, keeper, require_key=settings.require_idempotency_key)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -131,6 +133,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
             passwords.close()
             await db.close()
             await limits.close()
+            await keeper.close()
 
     router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document)])
     access = AccessLog() if settings.log_level in ("debug", "info") else None
@@ -144,3 +147,11 @@ def _counter(settings: Settings) -> Counter:
     from tradepost.http.shared_counting import RedisCounter  # noqa: PLC0415 - an extra, and 0.2 s of start
 
     return RedisCounter(settings.redis_url)
+
+
+def _shelf(settings: Settings) -> Shelf:
+    if not settings.redis_url:
+        return MemoryShelf()
+    from tradepost.http.shared_keeping import RedisShelf  # noqa: PLC0415 - an extra, and 0.2 s of start
+
+    return RedisShelf(settings.redis_url)

@@ -79,7 +79,7 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
         "summary": operation.summary,
         "description": operation.description,
         "parameters": _parameters(operation, components),
-        "responses": {str(operation.status): _success(operation, by_type), **_problems(operation, permission)},
+        "responses": _successes(operation, by_type) | _problems(operation, permission),
         "x-permission": permission,
         "security": _security(permission),
     }
@@ -97,6 +97,13 @@ def _security(permission: str) -> list[Document]:
     """A session's cookie needs `X-CSRF-Token` beside it in all but GET: see docs/accounts.md."""
     keys: list[Document] = [{"apiKey": []}, {"bearer": []}, {"session": []}]
     return [{}, *keys, {"orderToken": []}] if is_open(permission) else keys
+
+
+def _successes(operation: Operation, by_type: Document) -> Document:
+    found = {str(operation.status): _success(operation, by_type)}
+    if operation.kept_unless is not None:
+        found["304"] = {"description": "The ETag is one of If-None-Match: you have it already"}
+    return found
 
 
 def _success(operation: Operation, by_type: Document) -> Document:
@@ -117,6 +124,8 @@ def _parameters(operation: Operation, components: Document) -> list[Document]:
             {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": _lean(property_)}
             for name, property_ in schema["properties"].items()
         ]
+    if operation.kept_unless is not None:
+        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
     if operation.keyed:
         key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
         found.append(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -18,6 +19,7 @@ from tradepost.http.asgi import Receive, Scope
 from tradepost.http.bodies import decode, decode_query, read_body
 from tradepost.http.call import Call, Services
 from tradepost.http.csrf import SAFE, Csrf
+from tradepost.http.keeping import Keeper
 from tradepost.http.limits import Class, Limits
 from tradepost.http.problems import IdempotencyKeyInvalid, IdempotencyKeyRequired, NotAcceptable
 from tradepost.http.resources import Resource, Responder
@@ -86,6 +88,8 @@ class Operation(msgspec.Struct, frozen=True):
     example: Any = None
     signs_in: bool = False
     """Whether it begins or renews a session: cookies that it finds do not say who calls."""
+    kept_unless: str | None = None
+    """The answer is the same for all who lack this permission, and is kept for them for a moment."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
     raw: bool = False
@@ -108,6 +112,7 @@ class Gate(msgspec.Struct, frozen=True):
     rights: Mapping[str, str]
     """Operation name to permission, PUBLIC, or PERSON for who has signed in. One that is not here does not start."""
     csrf: Csrf
+    keeper: Keeper
     require_key: bool = False
 
 
@@ -219,18 +224,45 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
         gate.csrf.check(headers, actor.session_id)
     _check_permission(permission, actor)
     call = Call(scope, headers, gate.services, actor)
+    if operation.kept_unless is None:
+        return await _run(operation, gate, call, receive)
+    if actor.may(operation.kept_unless):
+        answer = await _run(operation, gate, call, receive)
+    else:
+        key = f"{actor.store_id}{call.path}?{call.query}"
+        answer = await gate.keeper.answer(key, lambda: _run(operation, gate, call, receive))
+    return _not_modified(answer, headers) or answer
+
+
+async def _run(operation: Operation, gate: Gate, call: Call, receive: Receive) -> Answer:
     arguments: dict[str, Any] = {}
     if operation.query is not None:
-        arguments["query"] = decode_query(scope["query_string"], operation.query)
-    elif scope["query_string"]:
-        decode_query(scope["query_string"], NoQuery)
+        arguments["query"] = decode_query(call.query, operation.query)
+    elif call.query:
+        decode_query(call.query, NoQuery)
     if operation.body is not None:
-        arguments["body"] = decode(await read_body(receive, headers), operation.body)
+        arguments["body"] = decode(await read_body(receive, call.headers), operation.body)
     elif operation.raw:
-        arguments["body"] = await read_body(receive, headers)
+        arguments["body"] = await read_body(receive, call.headers)
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments.get("body"))
     return await operation.run(operation, call, arguments)
+
+
+def _not_modified(answer: Answer, headers: Mapping[bytes, bytes]) -> Answer | None:
+    """The answer to a caller who has it already (RFC 9110, 13.1.2 and 15.4.5); None where he does not."""
+    known = headers.get(b"if-none-match")
+    if known is None or answer.status != HTTPStatus.OK:
+        return None
+    tag = next((value for name, value in answer.headers if name == "etag"), None)
+    if tag is None or not _names(known.decode("latin-1"), tag):
+        return None
+    return Answer(304, headers=answer.headers)
+
+
+def _names(known: str, tag: str) -> bool:
+    """Whether an If-None-Match names a tag; a weak one counts as well."""
+    return known.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in known.split(","))
 
 
 async def _identify(operation: Operation, gate: Gate, scope: Scope) -> Actor:
