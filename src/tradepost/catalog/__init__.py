@@ -27,6 +27,7 @@ from tradepost.catalog.model import (
     openings,
 )
 from tradepost.catalog.store import find, get
+from tradepost.catalog.weights import weights
 
 __all__ = [
     "ActiveVariantRequired",
@@ -55,4 +56,5 @@ __all__ = [
     "find",
     "get",
     "openings",
+    "weights",
 ]
