@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from tradepost import catalog, shipping
-from tradepost.core.errors import FieldError, Invalid, ValidationFailed
+from tradepost.core.errors import Conflict, FieldError, Invalid, ValidationFailed
 from tradepost.db import Reader, Tx
 from tradepost.orders.life import Opened, close
 from tradepost.orders.model import Address, Line, Order
@@ -24,6 +24,12 @@ class ShippingAddressRequired(Invalid):
     """The order has no address to send to."""
 
     title = "The order has no shipping address"
+
+
+class NothingToShip(Conflict):
+    """Everything is packed or shipped."""
+
+    title = "There is nothing left to ship"
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -91,13 +97,15 @@ async def consignment(
 ) -> Consignment:
     """One parcel with so many units of the order's lines, as carriers want it described.
 
-    Raises ShippingAddressRequired, and ValidationFailed for an address that fits on no label, or, at `weight_at`, where
+    Raises ShippingAddressRequired, NothingToShip, and ValidationFailed for an address that fits on no label, or, at `weight_at`, where
     a weight is needed that nobody knows.
     """
     if order.shipping_address is None:
         raise ShippingAddressRequired
     recipient = _place(order.shipping_address)
     lines = [line for line in order.lines if units.get(line.id)]
+    if not lines:
+        raise NothingToShip
     weight = box.weight or await _weight(db, store_id, lines, units, weight_at)
     value = sum(line.price * units[line.id] for line in lines)
     parcel = Parcel(weight, value, order.currency, box.dimensions)

@@ -18,7 +18,7 @@ from tradepost.http.routes import replayed
 from tradepost.orders import labels, store
 from tradepost.orders.api.opening import opened_by
 from tradepost.orders.api.shipments import ShippedOut
-from tradepost.orders.labels import Box, LabelWish, ShippingAddressRequired, consignment, units_of
+from tradepost.orders.labels import Box, LabelWish, NothingToShip, ShippingAddressRequired, consignment, units_of
 from tradepost.orders.life import READ_ALL, Opened, opened_all, reopen, visible
 from tradepost.orders.moves import Action
 from tradepost.orders.parcels import of
@@ -127,7 +127,7 @@ class TrackedOut(Out):
     items: list[TrackingUpdateOut]
 
 
-_RATES_PROBLEMS = [NotFound, ShippingAddressRequired, CarriersNotSetUp]
+_RATES_PROBLEMS = [NotFound, ShippingAddressRequired, NothingToShip, CarriersNotSetUp]
 
 
 @routes.get("/orders/{order_id}/rates", query=RatesQuery, answer=RatesOut, problems=_RATES_PROBLEMS)
