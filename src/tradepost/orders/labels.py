@@ -97,8 +97,8 @@ async def consignment(
 ) -> Consignment:
     """One parcel with so many units of the order's lines, as carriers want it described.
 
-    Raises ShippingAddressRequired, NothingToShip, and ValidationFailed for an address that fits on no label, or, at `weight_at`, where
-    a weight is needed that nobody knows.
+    Raises ShippingAddressRequired, NothingToShip, and ValidationFailed for an address that fits on no label, or, at
+    `weight_at`, where a weight is needed that nobody knows.
     """
     if order.shipping_address is None:
         raise ShippingAddressRequired
