@@ -295,6 +295,13 @@ async def test_labels_are_for_packed_parcels(shop: Shop) -> None:
     assert same_problem(await buy(shop, nowhere, parcel), 404, "not_found")
 
 
+async def test_a_label_that_left_with_its_parcel_is_not_given_back(shop: Shop) -> None:
+    order, parcel = await packed(shop, 1)
+    await buy(shop, order, parcel)
+    await shop.staff("POST", f"/orders/{order['id']}/shipments/{parcel['id']}/ship", json={})
+    assert same_problem(await shop.staff("DELETE", _label(order, parcel)), 409, "invalid_transition")
+
+
 async def test_without_carriers_nothing_can_be_asked(database_url: str) -> None:
     async with open_shop(database_url, Settings(unsafe_database=True, sweep_seconds=0)) as shop:
         order, parcel = await packed(shop, 1)

@@ -9,6 +9,7 @@ import msgspec
 
 from tradepost import catalog, shipping
 from tradepost.core.errors import Conflict, FieldError, Invalid, ValidationFailed
+from tradepost.core.states import InvalidTransition
 from tradepost.db import Reader, Tx
 from tradepost.orders.life import Opened, close
 from tradepost.orders.model import Address, Line, Order
@@ -73,8 +74,12 @@ async def request_label(
 
 
 async def request_void(tx: Tx, opened: Opened, shipment_id: UUID) -> ShipmentLabel:
-    """Raises NotFound, LabelUnderWay, InvalidTransition."""
-    label = await shipping.request_void(tx, of(opened, shipment_id).id, actor=opened.actor)
+    """Raises NotFound, LabelUnderWay, and InvalidTransition for a label that is used, or was given back before."""
+    shipment = of(opened, shipment_id)
+    if shipment.shipped_at is not None:
+        extra = {"currentState": shipment.status, "possible": list[str]()}
+        raise InvalidTransition("The parcel has left with this label", extra=extra)
+    label = await shipping.request_void(tx, shipment.id, actor=opened.actor)
     await close(tx, opened)
     return label
 
