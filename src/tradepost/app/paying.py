@@ -27,4 +27,4 @@ def _provider(name: str, settings: Settings, db: Database) -> Provider:
         return Fake(db)
     from tradepost.payments.providers.stripe import Stripe  # noqa: PLC0415 - its HTTP client takes 0.4 s to load
 
-    return Stripe(settings.stripe_secret_key or "", url=settings.stripe_url)
+    return Stripe(settings.stripe_secret_key or "", url=settings.stripe_url, seconds=settings.stripe_seconds)

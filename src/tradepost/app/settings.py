@@ -101,6 +101,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Signing secrets of Stripe's webhook endpoint, separated by commas: the new and the old one while they change."""
     stripe_url: str = "https://api.stripe.com"
     """Where Stripe is; for tests."""
+    stripe_seconds: Annotated[float, Meta(gt=0, le=30)] = 15.0
+    """How long Stripe is waited for; after that nobody knows what it did, until it is asked again."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged."""
     unsafe_database: bool = False

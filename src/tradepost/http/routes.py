@@ -10,6 +10,7 @@ import msgspec
 from tradepost import idempotency
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.background import Background
+from tradepost.core.crash_points import crash_point
 from tradepost.core.errors import Forbidden, ShopError, Unauthenticated
 from tradepost.core.texts import normal_email
 from tradepost.db import Tx
@@ -232,7 +233,10 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
         arguments["body"] = await read_body(receive, headers)
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments.get("body"))
-    return await operation.run(operation, call, arguments)
+    answer = await operation.run(operation, call, arguments)
+    if call.claim is not None:
+        crash_point("before_answer")
+    return answer
 
 
 async def _identify(operation: Operation, gate: Gate, scope: Scope) -> Actor:

@@ -36,6 +36,7 @@ async def carry_out(db: Database, providers: Providers, operation: Operation) ->
             log.critical(
                 "payment_provider_refuses", provider=provider.name, operation=str(operation.id), why=error.detail
             )
+        crash_point("after_silence")
         await db.write(partial(_note, operation=operation, error=error.detail))
         raise
     crash_point("after_call")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tradepost.core.actors import Actor
 from tradepost.core.clock import now
+from tradepost.core.crash_points import crash_point
 from tradepost.core.errors import FieldError, invalid
 from tradepost.core.ids import uuid7
 from tradepost.core.states import InvalidTransition
@@ -218,4 +219,5 @@ async def _request(
     operation = Operation(uuid7(), payment, kind, amount, State.STARTED, 0, reason, actor, now())
     await operations.insert(tx, operation, lease_seconds=lease_seconds)
     await publish(tx, fact, actor=actor, subject_id=payment.id)
+    crash_point("after_intent")
     return operation
