@@ -21,7 +21,7 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.server import PATIENCE, Server, client, scratch_folder, serving
+from tests.server import PATIENCE, Server, client, scratch_folder, serving, tradepost
 from tests.stripe_double import SECRET, StripeDouble, open_double, post_to
 from tests.test_payment_matrix import WEBHOOKS
 from tradepost.app import demo, operating
@@ -54,6 +54,23 @@ _DEEDS = {
     "refund": Deed("/refunds", _REFUNDS, {"amount": _PART}, _PAID, 1, ("CONFIRMED", "PARTIALLY_REFUNDED")),
     "cancel": Deed("/cancel", _REFUNDS, {}, _PAID, 1, ("CANCELLED", "REFUNDED")),
 }
+
+
+_HURRIES = (
+    """
+    update payment_operation
+    set next_try_at = now()
+    where id in (select id from payment_operation where state = 'started' and next_try_at > now()
+                 for update skip locked)
+    """,
+    """
+    update provider_event
+    set next_try_at = now()
+    where event_id in (select event_id from provider_event where worked_at is null and next_try_at > now()
+                       for update skip locked)
+    """,
+)
+"""They leave alone what the sweep has in hand."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -133,12 +150,8 @@ class Shop:
     def _pass_time(self) -> int:
         """Makes due what waits for a lease to end or for another try; how much there is to do."""
         with psycopg.connect(self.server.database_url, autocommit=True) as connection:
-            connection.execute(
-                "update payment_operation set next_try_at = now() where state = 'started' and next_try_at > now()"
-            )
-            connection.execute(
-                "update provider_event set next_try_at = now() where worked_at is null and next_try_at > now()"
-            )
+            for hurry in _HURRIES:
+                connection.execute(hurry)
             found = connection.execute(
                 """
                 select (select count(*) from payment_operation where state = 'started')
@@ -173,7 +186,7 @@ async def _shop(database_url: str) -> AsyncIterator[Shop]:
             "database_url": database_url,
             "unsafe_database": True,
             "workers": 3,
-            "sweep_seconds": 0.2,
+            "sweep_seconds": 0.3,
             "log_level": "error",
             "payments": "stripe",
             "stripe_url": double.url,
@@ -207,7 +220,8 @@ async def test_whoever_is_killed_money_is_moved_once(database_url: str, name: st
         assert {(order["status"], order["paymentStatus"]) for order in ends} == {deed.statuses}
         assert set(+shop.killed) == set(PLACES)
         for command in ("verify", "reconcile"):
-            done = await asyncio.to_thread(shop.server.run, command)
+            settings = shop.server.settings | {"stripe_seconds": 15, "port": None}
+            done = await asyncio.to_thread(tradepost, command, **settings)
             assert done.returncode == 0, done.stdout
 
 

@@ -14,7 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
-from tradepost.app import databases, operating, wiring
+from tradepost.app import databases, operating, paying, wiring
 from tradepost.app.settings import Settings, load
 from tradepost.core import crash_points
 from tradepost.http import logs
@@ -33,6 +33,7 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
 
     A worker that dies is started again, and so is the embedded database.
     """
+    paying.load(settings)
     with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
         _hand_down(database_url=url, **{name: getattr(settings, name) for name in _OF_THE_DEMO})
         os.register_at_fork(after_in_child=_hear_stops)
