@@ -259,7 +259,8 @@ async def expired(shop: Shop) -> None:
     db = Database(shop.url, size=2)
     await db.open()
     try:
-        await expiring.expire(db, minutes=0)
+        while await expiring.expire(db, minutes=0):
+            pass
     finally:
         await db.close()
 
