@@ -23,6 +23,7 @@ from tests.shop import open_shop
 from tests.stripe_double import open_double
 from tradepost.app.settings import Settings
 from tradepost.app.verifying import verify
+from tradepost.http import logs
 
 PAGE = Path(__file__).parents[1] / "docs/races.md"
 _RACES, _ROUNDS = 200, 2000
@@ -44,6 +45,7 @@ class Finding(msgspec.Struct, frozen=True):
 @click.option("--page", is_flag=True, help="Write docs/races.md; it says how often was raced.")
 def main(*, races: int, rounds: int, page: bool) -> None:
     """Race all pairs of what can happen to an order, and refunds. In full size that takes an hour."""
+    logs.configure("warning")
     with open_house() as house:
         machine = describe(house)
         findings = asyncio.run(_findings(house, races, rounds))

@@ -70,6 +70,11 @@ class StripeDouble:
     def heal(self) -> None:
         self._faults.clear()
 
+    def forget_keys(self) -> None:
+        """As Stripe does after a day."""
+        with self._lock:
+            self._keys.clear()
+
     def sums(self, order_id: str) -> dict[str, int]:
         """What this house has on its books for an order."""
         found: defaultdict[str, int] = defaultdict(int)

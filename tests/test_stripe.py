@@ -190,6 +190,19 @@ async def test_a_key_that_stripe_has_forgotten_is_not_sent_again(
     assert double.sums(str(order.id))["charges"] == int(reached)
 
 
+async def test_a_request_that_comes_again_after_a_day_charges_nobody_twice(till: Till, double: StripeDouble) -> None:
+    """Also where no sweep has been there meanwhile."""
+    order = await till.order()
+    double.fail(INTENTS, "lost")
+    operation = await till.begin(order)
+    with pytest.raises(PaymentProviderUnavailable):
+        await till.carry_out(operation)
+    double.forget_keys()
+    await till.finish(msgspec.structs.replace(operation, created_at=operation.created_at - timedelta(hours=25)))
+    assert await till.status(order) == Status.CAPTURED
+    assert double.sums(str(order.id))["charges"] == 1
+
+
 async def test_a_card_error_says_why(till: Till) -> None:
     order = await till.order()
     result = await till.pay(order, "pm_card_chargeDeclined")
