@@ -107,11 +107,14 @@ def _page(findings: Sequence[Finding], machine: Machine, *, races: int, rounds: 
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     is_full = (races, rounds) == (_RACES, _ROUNDS)
     size = (
-        "This is the full size." if is_full else f"The full size is {_RACES} and {_ROUNDS:,}: `python -m bench.races`."
+        "This is the full size."
+        if is_full
+        else f"The full size is {_RACES} and {_ROUNDS:,}: `python -m bench.races --page`."
     )
     return f"""# Races
 
-`python -m bench.races --races {races} --rounds {rounds} --page` wrote this page on {machine.date}. {size}
+`python -m bench.races --races {races} --rounds {rounds} --page` wrote this page on {machine.date}.
+{size}
 
 {table}
 
