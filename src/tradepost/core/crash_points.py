@@ -9,6 +9,8 @@
 | `before_settle` | the same as after the call |
 | `after_settle` | the same: what came of it is written, and not committed |
 | `before_answer` | all of it; only the caller does not know |
+| `label_before_call` | that a label is wanted; its carrier has not heard of it |
+| `label_after_call` | that a label is wanted; its carrier has sold it |
 """
 
 import os
@@ -24,6 +26,8 @@ PLACES = (
     "after_settle",
     "before_answer",
 )
+"""Where money moves."""
+LABEL_PLACES = ("label_before_call", "label_after_call")
 _armed: set[Path] = set()
 
 
