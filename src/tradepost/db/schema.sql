@@ -69,8 +69,10 @@ create table staff_role (
   version integer not null default 1 check (version > 0),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  refund_limit bigint check (refund_limit >= 0),
   constraint staff_role_name_once unique (store_id, name)
 );
+comment on column staff_role.refund_limit is 'What each person of the role may give back of one order, in minor units of the store''s currency. Null is without limit.';
 alter table staff_role add primary key (store_id, id);
 
 create table account (
@@ -545,8 +547,10 @@ create table payment_operation (
   actor_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  given_by uuid,
   foreign key (store_id, payment_id) references payment
 );
+comment on column payment_operation.given_by is 'Of a refund: the person whose own decision it is, and whose limit it counts against. Null where it follows from something else, such as a cancellation.';
 comment on table payment_operation is 'What is asked of a provider: written before the call, settled after it. The provider''s idempotency key is made of the id and never changes.';
 comment on column payment_operation.next_try_at is 'When the sweep may carry it out (again); until then whoever began it is at work.';
 comment on column payment_operation.request_key is 'The idempotency key, hashed, of the request that asked for it: the same request again goes on with it.';

@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 
 from tradepost import inventory, payments
+from tradepost.core import money
 from tradepost.core.actors import Actor, system
-from tradepost.core.errors import RateLimited
+from tradepost.core.errors import Forbidden, RateLimited
 from tradepost.db import Database, Tx
 from tradepost.events import publish
 from tradepost.inventory import InsufficientStock
@@ -22,6 +23,13 @@ from tradepost.orders.model import CancelReason, Order, OrderStatus, PaymentStat
 from tradepost.orders.moves import payment_status_of
 from tradepost.payments import Capture, Operation, PaymentProviderUnavailable, Providers, Result
 from tradepost.payments.model import State
+
+
+class RefundLimitExceeded(Forbidden):
+    """More of one order than the caller's role may give back, with what he gave back of it before."""
+
+    title = "This is more than you may give back of one order"
+
 
 Ask = Callable[[Tx, Opened], Awaitable[Sequence[Operation]]]
 _BECAUSE = "order_cancelled"
@@ -71,13 +79,35 @@ def to_capture(amount: int | None) -> Ask:
 
 
 def to_refund(amount: int | None, reason: str | None) -> Ask:
-    """An amount, or all that is left. Raises RefundExceedsCaptured before any provider is asked."""
+    """An amount, or all that is left. Raises RefundLimitExceeded, RefundExceedsCaptured."""
 
     async def ask(tx: Tx, opened: Opened) -> list[Operation]:
         wanted = opened.facts.money.refundable if amount is None else amount
-        return await payments.request_refund(tx, opened.order.id, wanted, reason, opened.actor)
+        return await give_back(tx, opened, wanted, reason)
 
     return ask
+
+
+async def give_back(tx: Tx, opened: Opened, amount: int, reason: str | None) -> list[Operation]:
+    """What somebody gives back by his own decision, in minor units: no more of one order than he may, in all his parts.
+
+    Raises RefundLimitExceeded, RefundExceedsCaptured, InvalidTransition, before any provider is asked.
+    """
+    await _check_limit(tx, opened, amount)
+    actor = opened.actor
+    return await payments.request_refund(tx, opened.order.id, amount, reason, actor, given_by=actor.person_id)
+
+
+async def _check_limit(tx: Tx, opened: Opened, amount: int) -> None:
+    """The order is locked, so that of many parts at once each counts the others."""
+    actor, order = opened.actor, opened.order
+    if actor.refund_limit is None or actor.person_id is None:
+        return
+    given = await payments.given_back_by(tx, actor.store_id, order.id, actor.person_id)
+    if given + amount > actor.refund_limit:
+        written = money.writer(order.currency)
+        left = max(0, actor.refund_limit - given)
+        raise RefundLimitExceeded(extra={"limit": written(actor.refund_limit), "left": written(left)})
 
 
 async def to_void(tx: Tx, opened: Opened) -> list[Operation]:

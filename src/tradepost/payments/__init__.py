@@ -32,7 +32,7 @@ from tradepost.payments.provider import PaymentProviderRefuses, PaymentProviderU
 from tradepost.payments.reconciling import Difference, differences
 from tradepost.payments.requesting import begin, request_capture, request_refund, request_void
 from tradepost.payments.settling import apply_snapshot, settle
-from tradepost.payments.store.operations import of_request, set_request, started_of_order
+from tradepost.payments.store.operations import given_back_by, of_request, set_request, started_of_order
 from tradepost.payments.store.payments import balance_of, of_orders, payments_of
 from tradepost.payments.sweeping import SettleOrder, Sweep
 
@@ -74,6 +74,7 @@ __all__ = [
     "begin",
     "carry_out",
     "differences",
+    "given_back_by",
     "of_orders",
     "of_request",
     "payments_of",

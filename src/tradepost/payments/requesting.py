@@ -76,8 +76,10 @@ async def request_capture(tx: Tx, order_id: UUID, amount: int | None, actor: Act
     return await _request(tx, payment, Kind.CAPTURE, amount=wanted, actor=actor, fact=fact)
 
 
-async def request_refund(tx: Tx, order_id: UUID, amount: int, reason: str | None, actor: Actor) -> list[Operation]:
-    """Gives back what was taken, the newest payments first.
+async def request_refund(
+    tx: Tx, order_id: UUID, amount: int, reason: str | None, actor: Actor, *, given_by: UUID | None = None
+) -> list[Operation]:
+    """Gives back what was taken, the newest payments first. `given_by`: the person whose own decision it is.
 
     What is being given back already counts as given. Raises InvalidTransition where nothing was taken, and
     RefundExceedsCaptured; no provider hears of what is refused.
@@ -98,6 +100,7 @@ async def request_refund(tx: Tx, order_id: UUID, amount: int, reason: str | None
             actor=actor,
             fact=RefundRequested(order_id, payment.currency, part, reason),
             reason=reason,
+            given_by=given_by,
         )
         for payment, part in _spread(amount, found, left)
     ]
@@ -213,9 +216,10 @@ async def _request(
     actor: Actor,
     fact: Fact,
     reason: str | None = None,
+    given_by: UUID | None = None,
     lease_seconds: float = LEASE_SECONDS,
 ) -> Operation:
     operation = Operation(uuid7(), payment, kind, amount, State.STARTED, 0, reason, actor, now())
-    await operations.insert(tx, operation, lease_seconds=lease_seconds)
+    await operations.insert(tx, operation, lease_seconds=lease_seconds, given_by=given_by)
     await publish(tx, fact, actor=actor, subject_id=payment.id)
     return operation

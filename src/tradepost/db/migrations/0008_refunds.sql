@@ -1,0 +1,8 @@
+-- Limits of what somebody may give back.
+-- squawk-ignore-file constraint-missing-not-valid
+
+alter table staff_role add column refund_limit bigint check (refund_limit >= 0);
+comment on column staff_role.refund_limit is 'What each person of the role may give back of one order, in minor units of the store''s currency. Null is without limit.';
+
+alter table payment_operation add column given_by uuid;
+comment on column payment_operation.given_by is 'Of a refund: the person whose own decision it is, and whose limit it counts against. Null where it follows from something else, such as a cancellation.';
