@@ -83,14 +83,17 @@ class StripeDouble:
         """How often something was asked to be done."""
         return sum(call.startswith(f"POST {path}") for call, _, _ in self.calls)
 
-    def authenticate(self, intent_id: str, *, succeeds: bool = True) -> None:
-        """The buyer shows his bank that it is he, or does not."""
+    def authenticate(self, intent_id: str, *, succeeds: bool = True) -> bool:
+        """The buyer shows his bank that it is he, or does not; whether the payment was still there to be finished."""
         with self._lock:
             intent = self.intents[intent_id]
+            if intent["status"] in ("succeeded", "requires_capture", "canceled"):
+                return False
             if succeeds:
                 self._take(intent)
             else:
                 self._decline(intent, "payment_intent_authentication_failure", "authentication_required")
+            return True
 
     def refund_by_hand(self, intent_id: str, amount: int) -> None:
         """Somebody refunds in Stripe's own back office."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from tests.people import registered
@@ -25,13 +26,13 @@ _SETTINGS = Settings(unsafe_database=True, payments="manual,fake", unpaid_minute
 
 
 @asynccontextmanager
-async def sweeper(shop: Shop) -> AsyncIterator[Sweeper]:
-    """What runs beside the answering, to be run by hand."""
+async def sweeper(shop: Shop, **changed: Any) -> AsyncIterator[Sweeper]:
+    """What runs beside the answering, to be run by hand; perhaps with other settings."""
     db = Database(shop.url, size=4)
     await db.open()
     providers = providers_of(_SETTINGS, db)
     try:
-        yield Sweeper(_SETTINGS, db, providers, Carriers({}))
+        yield Sweeper(msgspec.structs.replace(_SETTINGS, **changed), db, providers, Carriers({}))
     finally:
         await providers.close()
         await db.close()
@@ -102,6 +103,27 @@ async def test_3d_secure_asks_the_buyer(shop: Shop, outcome: str, status: str) -
     assert decided.status_code == 200
     await swept(shop)
     assert (await read(shop, order))["paymentStatus"] == status
+    assert verify(shop.url)
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(60, False), (90, True), (0, True)])
+async def test_a_buyer_who_never_comes_back_can_pay_otherwise(shop: Shop, minutes: int, waits: bool) -> None:
+    order, _ = await placed(shop, 1)
+    await pay(shop, order, "pm_card_threeDSecureRequired")
+    await shop.change(
+        "update payment set updated_at = now() - interval '61 minutes', looked_at = now() - interval '1 day'"
+    )
+    async with sweeper(shop, action_minutes=minutes) as one:
+        await one.run_once()
+    (payment,) = (await read(shop, order))["payments"]
+    assert payment["status"] == ("NEEDS_ACTION" if waits else "VOIDED")
+    other = await pay(shop, order)
+    assert other.status_code == (409 if waits else 200)
+    if not waits:
+        (ref,) = (await shop.rows("select provider_ref from payment order by id"))[0]
+        late = await shop.guest("POST", f"/payments/fake/{ref}/confirm", json={"outcome": "approve"})
+        assert same_problem(late, 409, "invalid_transition")
+        assert (await read(shop, order))["paymentStatus"] == "PAID"
     assert verify(shop.url)
 
 

@@ -115,12 +115,16 @@ async def request_void(tx: Tx, order_id: UUID, actor: Actor) -> list[Operation]:
     return [await _void(tx, payment, actor) for payment in found if payment.is_live]
 
 
-async def let_go(tx: Tx, payment: Payment, actor: Actor) -> None:
-    """Money set aside that nobody waits for any more is let go by the sweep. The payment is locked."""
+async def let_go(tx: Tx, payment: Payment, actor: Actor, *, lease_seconds: float) -> Operation | None:
+    """What nobody waits for any more is let go: by the caller within the lease, else by the sweep.
+
+    None where it is being let go already. The payment is locked.
+    """
     running = await operations.started_of(tx, payment.store_id, [payment.id])
-    if not any(operation.kind is Kind.VOID for operation in running):
-        fact = VoidRequested(payment.order_id)
-        await _request(tx, payment, Kind.VOID, amount=payment.amount, actor=actor, fact=fact, lease_seconds=0)
+    if any(operation.kind is Kind.VOID for operation in running):
+        return None
+    fact, amount = VoidRequested(payment.order_id), payment.amount
+    return await _request(tx, payment, Kind.VOID, amount=amount, actor=actor, fact=fact, lease_seconds=lease_seconds)
 
 
 def _provider(providers: Providers, method: str, *, amount: int, currency: str) -> Provider:

@@ -1,9 +1,12 @@
 """What came of it, recorded once, whoever reports it first: the call, a webhook, the sweep."""
 
+from datetime import timedelta
+
 import msgspec
 import structlog
 
 from tradepost.core.actors import system
+from tradepost.core.clock import now
 from tradepost.core.crash_points import crash_point
 from tradepost.db import Tx
 from tradepost.events import Fact, publish
@@ -27,7 +30,7 @@ from tradepost.payments.model import (
     Status,
     Voided,
 )
-from tradepost.payments.requesting import let_go
+from tradepost.payments.requesting import LEASE_SECONDS, let_go
 from tradepost.payments.store import operations, payments
 
 log = structlog.get_logger()
@@ -64,8 +67,20 @@ async def apply_snapshot(tx: Tx, payment: Payment, snapshot: Snapshot) -> bool:
             payment = await _record(tx, payment, operation, result)
             changed = True
     if snapshot.status is Status.AUTHORIZED and not payment.is_live:
-        await let_go(tx, payment, system(payment.store_id))
+        await let_go(tx, payment, system(payment.store_id), lease_seconds=0)
     return changed
+
+
+async def give_up(tx: Tx, payment: Payment, snapshot: Snapshot, *, minutes: float) -> Operation | None:
+    """Lets go of a payment that has waited for its buyer for so long, and still does by the provider's word.
+
+    The order is locked. None for any other payment, and where it is being let go already.
+    """
+    payment = await payments.lock(tx, payment.store_id, payment.id)
+    waits = payment.status is snapshot.status is Status.NEEDS_ACTION
+    if not waits or now() - payment.updated_at < timedelta(minutes=minutes):
+        return None
+    return await let_go(tx, payment, system(payment.store_id), lease_seconds=LEASE_SECONDS)
 
 
 def _is_open(operation: Operation, result: Result) -> bool:
