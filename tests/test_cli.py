@@ -125,6 +125,7 @@ def test_a_falsified_level_is_found_and_named(database_url: str) -> None:
         ("update payment set status = 'DECLINED' where status = 'CAPTURED'", "I4"),
         ("update payment_entry set amount = amount + 1 where kind = 'capture'", "I4"),
         ("update payment_entry set amount = 10000 where kind = 'refund'", "I5"),
+        ("update payment_entry set kind = 'refund_undone' where kind = 'refund'", "I5"),
     ],
 )
 async def test_every_kind_of_falsified_row_is_found(

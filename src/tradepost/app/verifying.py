@@ -147,19 +147,20 @@ INVARIANTS = [
     ),
     Invariant(
         "I5",
-        "no more is given back than was taken, of any payment and of any order",
+        "no more is given back than was taken, and no more returned than was given back, of any payment and order",
         """
         select payment.store_id, payment.order_id, payment.id as payment_id, sum(ledger.refunded) as refunded,
                sum(ledger.captured) as captured
         from payment
         cross join lateral (
           select coalesce(sum(amount) filter (where kind = 'capture'), 0) as captured,
-                 coalesce(sum(amount) filter (where kind = 'refund'), 0) as refunded
+                 coalesce(sum(amount) filter (where kind = 'refund'), 0)
+                 - coalesce(sum(amount) filter (where kind = 'refund_undone'), 0) as refunded
           from payment_entry as entry
           where entry.store_id = payment.store_id and entry.payment_id = payment.id
         ) as ledger
         group by grouping sets ((payment.store_id, payment.order_id), (payment.store_id, payment.order_id, payment.id))
-        having sum(ledger.refunded) > sum(ledger.captured)
+        having sum(ledger.refunded) > sum(ledger.captured) or sum(ledger.refunded) < 0
         """,
     ),
     Invariant(

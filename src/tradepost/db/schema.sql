@@ -566,7 +566,7 @@ create table payment_entry (
   store_id uuid not null,
   payment_id uuid not null,
   id uuid not null,
-  kind text not null check (kind in ('authorize', 'capture', 'refund', 'void')),
+  kind text not null check (kind in ('authorize', 'capture', 'refund', 'refund_undone', 'void')),
   amount bigint not null check (amount > 0),
   provider text not null,
   reference text not null,

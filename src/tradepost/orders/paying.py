@@ -163,18 +163,21 @@ async def settled(tx: Tx, opened: Opened) -> Opened:
     """The order after its money has moved.
 
     Money that comes for a cancelled order is given back; if the order had only expired, and what it wants is still
-    there, it lives again instead. What comes beyond the total, as two payments did, goes back too.
+    there, it lives again instead. What comes beyond the total, as two payments did, goes back too. A refund that failed
+    after it had been made is for staff: the same way would fail again.
     """
     order_id = opened.order.id
     balance = (await payments.balance_of(tx, opened.actor.store_id, [order_id]))[order_id]
     after = opened.order
-    if after.status is OrderStatus.CANCELLED and (balance.refundable > 0 or balance.authorized):
+    if after.status is OrderStatus.CANCELLED and (balance.untouched or balance.authorized):
         paid = payment_status_of(after.total_amount, balance)
         revived = await _revived(tx, opened) if paid in (PaymentStatus.PAID, PaymentStatus.AUTHORIZED) else None
         if revived is None:
-            await give_all_back(tx, order_id, opened.actor)
+            await payments.request_void(tx, order_id, opened.actor)
+            if balance.untouched:
+                await payments.request_refund(tx, order_id, balance.untouched, _BECAUSE, opened.actor)
         after = revived or after
-    elif (excess := balance.refundable - after.total_amount) > 0:
+    elif (excess := balance.untouched - after.total_amount) > 0:
         await payments.request_refund(tx, order_id, excess, _TOO_MUCH, opened.actor)
     return await close(tx, opened, after)
 

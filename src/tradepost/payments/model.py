@@ -59,6 +59,17 @@ class Kind(StrEnum):
     VOID = "void"
 
 
+class Happened(StrEnum):
+    """What happened to money, for the ledger."""
+
+    AUTHORIZE = "authorize"
+    CAPTURE = "capture"
+    REFUND = "refund"
+    REFUND_UNDONE = "refund_undone"
+    """A refund that had been made did not arrive: the money is here again."""
+    VOID = "void"
+
+
 class State(StrEnum):
     """Of an operation. One that nobody knows the outcome of is STARTED, however long ago that was."""
 
@@ -146,7 +157,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     id: UUID
     payment_id: UUID
-    kind: Kind
+    kind: Happened
     amount: int
     reference: str
     operation_id: UUID | None
@@ -160,17 +171,42 @@ class Shown(msgspec.Struct, frozen=True):
     payment: Payment
     entries: list[Entry]
 
-    def sum_of(self, kind: Kind) -> int:
-        return sum(entry.amount for entry in self.entries if entry.kind is kind)
+    @property
+    def captured(self) -> int:
+        return _sum(self.entries, Happened.CAPTURE)
+
+    @property
+    def refunded(self) -> int:
+        return refunded(self.entries)
+
+
+def refundable(entries: Sequence[Entry]) -> int:
+    """What a payment's ledger leaves to be given back."""
+    return _sum(entries, Happened.CAPTURE) - refunded(entries)
+
+
+def refunded(entries: Sequence[Entry]) -> int:
+    """What was given back and did not return."""
+    return _sum(entries, Happened.REFUND) - _sum(entries, Happened.REFUND_UNDONE)
+
+
+def _sum(entries: Sequence[Entry], kind: Happened) -> int:
+    return sum(entry.amount for entry in entries if entry.kind is kind)
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A payment with the sums of its ledger; `refunding` is under way."""
+    """A payment with the sums of its ledger: `undone` are refunds that returned, `refunding` is under way."""
 
     payment: Payment
     captured: int
     refunded: int
+    undone: int
     refunding: int
+
+    @property
+    def untouched(self) -> int:
+        """What nobody has tried to give back."""
+        return max(0, self.captured - self.refunded - self.undone - self.refunding)
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -180,6 +216,8 @@ class Balance(msgspec.Struct, frozen=True):
     captured: int = 0
     refunded: int = 0
     refunding: int = 0
+    untouched: int = 0
+    """Captured, and nobody has tried to give it back: what was tried and returned is for staff to decide about."""
     is_declined: bool = False
     """The last attempt was declined."""
     is_live: bool = False
@@ -197,6 +235,7 @@ def balance(payments: Sequence[Summary]) -> Balance:
         captured=sum(one.captured for one in payments),
         refunded=sum(one.refunded for one in payments),
         refunding=sum(one.refunding for one in payments),
+        untouched=sum(one.untouched for one in payments),
         is_declined=bool(payments) and payments[-1].payment.status is Status.DECLINED,
         is_live=any(one.payment.is_live for one in payments),
     )
@@ -246,13 +285,20 @@ class Refunded(msgspec.Struct, frozen=True):
     amount: int
 
 
+class RefundUndone(msgspec.Struct, frozen=True):
+    """A refund that had been made did not arrive in the end: the amount is here again."""
+
+    reference: str
+    amount: int
+
+
 class Voided(msgspec.Struct, frozen=True):
     """What was set aside is free again, and nothing can be taken any more."""
 
     reference: str
 
 
-Result = Authorized | Captured | NeedsAction | Declined | Pending | Refunded | Voided
+Result = Authorized | Captured | NeedsAction | Declined | Pending | Refunded | RefundUndone | Voided
 
 
 class EffectState(StrEnum):

@@ -27,6 +27,7 @@ from tradepost.payments.model import (
     RefundExceedsCaptured,
     State,
     Status,
+    refundable,
 )
 from tradepost.payments.provider import Provider, Providers
 from tradepost.payments.store import operations, payments
@@ -181,11 +182,7 @@ async def _refundable(tx: Tx, store_id: UUID, found: Sequence[Payment]) -> dict[
     """What is left to give back of each payment."""
     ids = [payment.id for payment in found]
     entries = await payments.entries_of(tx, store_id, ids)
-    left = {
-        id_: sum(one.amount for one in entries.get(id_, []) if one.kind is Kind.CAPTURE)
-        - sum(one.amount for one in entries.get(id_, []) if one.kind is Kind.REFUND)
-        for id_ in ids
-    }
+    left = {id_: refundable(entries.get(id_, [])) for id_ in ids}
     for running in await operations.started_of(tx, store_id, ids):
         if running.kind is Kind.REFUND:
             left[running.payment.id] -= running.amount

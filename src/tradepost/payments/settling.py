@@ -17,6 +17,7 @@ from tradepost.payments.model import (
     Authorized,
     Captured,
     Declined,
+    Happened,
     Kind,
     NeedsAction,
     Operation,
@@ -24,6 +25,7 @@ from tradepost.payments.model import (
     PaymentMismatch,
     Pending,
     Refunded,
+    RefundUndone,
     Result,
     Snapshot,
     State,
@@ -117,13 +119,15 @@ async def _enter(tx: Tx, payment: Payment, operation: Operation | None, result: 
     """False where the ledger has it already."""
     match result:
         case Authorized():
-            kind, amount, reference = Kind.AUTHORIZE, result.amount, result.reference
+            kind, amount, reference = Happened.AUTHORIZE, result.amount, result.reference
         case Captured():
-            kind, amount, reference = Kind.CAPTURE, result.amount, result.reference
+            kind, amount, reference = Happened.CAPTURE, result.amount, result.reference
         case Refunded():
-            kind, amount, reference = Kind.REFUND, result.amount, result.reference
+            kind, amount, reference = Happened.REFUND, result.amount, result.reference
+        case RefundUndone():
+            kind, amount, reference = Happened.REFUND_UNDONE, result.amount, result.reference
         case Voided():
-            kind, amount, reference = Kind.VOID, payment.amount, result.reference
+            kind, amount, reference = Happened.VOID, payment.amount, result.reference
         case Pending() | NeedsAction() | Declined():
             return True
     return await payments.insert_entry(tx, payment, kind, amount=amount, reference=reference, cause=operation)
@@ -178,6 +182,8 @@ def _fact(before: Payment, after: Payment, operation: Operation | None, result: 
             return events.PaymentCaptured(order_id, currency, result.amount)
         case Refunded():
             return events.PaymentRefunded(order_id, currency, result.amount, operation.reason if operation else None)
+        case RefundUndone():
+            return events.PaymentRefundUndone(order_id, currency, result.amount)
         case Declined() if operation and operation.kind is not Kind.AUTHORIZE:
             return _failure(operation, result)
         case Declined() | Voided() | Pending() | NeedsAction():

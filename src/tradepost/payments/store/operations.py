@@ -95,7 +95,10 @@ async def started_of_order(db: Reader, store_id: UUID, order_id: UUID) -> list[O
 
 
 async def given_back_by(db: Reader, store_id: UUID, order_id: UUID, person_id: UUID) -> int:
-    """Minor units of an order that a person has given back by decisions of his own, or that are on their way."""
+    """Minor units of an order that a person has given back by decisions of his own, or that are on their way.
+
+    What returned, as the refund failed in the end, does not count.
+    """
     found = await db.value(
         """
         select coalesce(sum(operation.amount), 0)::int8
@@ -106,6 +109,18 @@ async def given_back_by(db: Reader, store_id: UUID, order_id: UUID, person_id: U
           and payment.order_id = %(order_id)s
           and operation.given_by = %(person_id)s
           and operation.state <> 'failed'
+          and not exists (
+            select
+            from payment_entry as given
+            join payment_entry as undone
+              on undone.store_id = given.store_id
+              and undone.provider = given.provider
+              and undone.kind = 'refund_undone'
+              and undone.reference = given.reference
+            where given.store_id = operation.store_id
+              and given.operation_id = operation.id
+              and given.kind = 'refund'
+          )
         """,
         {"store_id": store_id, "order_id": order_id, "person_id": person_id},
     )
