@@ -15,6 +15,7 @@ from tests.stripe_double import SECRET, Hook, StripeDouble, open_double, signatu
 from tests.till import Till, open_till
 from tradepost.app.settings import Settings
 from tradepost.app.verifying import verify
+from tradepost.app.wiring import api_document
 from tradepost.payments import Capture, Captured, NeedsAction, Refunded, Status
 from tradepost.payments.providers.stripe import Stripe
 
@@ -137,6 +138,11 @@ async def test_a_signature_that_is_not_good_is_refused_and_nothing_is_kept(
     said = "".join(capfd.readouterr())
     assert "pi_unknown" not in said
     assert "webhook_refused" in said
+
+
+def test_the_document_says_that_a_message_is_signed() -> None:
+    (parameter,) = api_document()["paths"]["/api/v1/webhooks/stripe"]["post"]["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["required"]) == ("Stripe-Signature", "header", True)
 
 
 @pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])

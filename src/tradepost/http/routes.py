@@ -90,8 +90,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether it may also answer 202: what was asked for is under way."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
-    raw: bool = False
-    """Whether it takes the body as it came, byte for byte, because somebody has signed it."""
+    signature: str | None = None
+    """The header with the signature of the body, which the handler then takes as it came, byte for byte."""
 
     @property
     def summary(self) -> str:
@@ -228,7 +228,7 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
         decode_query(scope["query_string"], NoQuery)
     if operation.body is not None:
         arguments["body"] = decode(await read_body(receive, headers), operation.body)
-    elif operation.raw:
+    elif operation.signature is not None:
         arguments["body"] = await read_body(receive, headers)
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments.get("body"))
