@@ -602,6 +602,7 @@ create table provider_event (
 );
 comment on table provider_event is 'What providers told us, as they said it. It is a hint to look: the truth is fetched from the provider.';
 create index provider_event_unworked on provider_event (next_try_at) where worked_at is null;
+create index provider_event_worked on provider_event (worked_at) where worked_at is not null;
 
 create table fake_payment_object (
   key text primary key,
@@ -620,6 +621,7 @@ create table fake_payment_object (
 );
 comment on table fake_payment_object is 'What the fake provider of demos and tests remembers, by idempotency key: the books of another house, which no code but the fake''s reads.';
 create index fake_payment_object_of_intent on fake_payment_object (intent_ref);
+create index fake_payment_object_by_time on fake_payment_object (created_at) where kind = 'intent';
 
 create table order_return (
   store_id uuid not null,

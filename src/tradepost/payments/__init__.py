@@ -37,6 +37,7 @@ from tradepost.payments.settling import apply_snapshot, settle
 from tradepost.payments.store.operations import given_back_by, of_request, set_request, started_of_order
 from tradepost.payments.store.payments import balance_of, of_orders, payments_of
 from tradepost.payments.sweeping import SettleOrder, Sweep
+from tradepost.payments.tidying import forget_old
 
 __all__ = [
     "Authorized",
@@ -78,6 +79,7 @@ __all__ = [
     "begin",
     "carry_out",
     "differences",
+    "forget_old",
     "given_back_by",
     "of_orders",
     "of_request",
