@@ -250,6 +250,40 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "I15",
+        "every succeeded payment has a live order, or a refund asked for within five minutes",
+        """
+        select payment.store_id, placed.order_number, payment.id as payment_id, payment.currency, taken.amount,
+               asked.amount as asked_back, due.since
+        from payment
+        join sales_order as placed on placed.store_id = payment.store_id and placed.id = payment.order_id
+        cross join lateral (
+          select sum(amount) as amount, max(created_at) as last_at
+          from payment_entry as entry
+          where entry.store_id = payment.store_id and entry.payment_id = payment.id and entry.kind = 'capture'
+        ) as taken
+        cross join lateral (select greatest(taken.last_at, placed.cancelled_at) as since) as due
+        cross join lateral (
+          select coalesce(sum(amount), 0) as amount
+          from (
+            select amount, created_at
+            from payment_operation as operation
+            where operation.store_id = payment.store_id and operation.payment_id = payment.id
+              and operation.kind = 'refund'
+            union all
+            select amount, created_at
+            from payment_entry as entry
+            where entry.store_id = payment.store_id and entry.payment_id = payment.id
+              and entry.kind = 'refund' and entry.operation_id is null
+          ) as refund
+          where refund.created_at <= due.since + interval '5 minutes'
+        ) as asked
+        where placed.status = 'CANCELLED'
+          and asked.amount < taken.amount
+          and due.since + interval '5 minutes' < now()
+        """,
+    ),
+    Invariant(
         "I16",
         "of a customer's addresses of a type, one is the default",
         """
