@@ -67,7 +67,10 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One thing that a client can ask for. Its name is its function's; its documentation is the docstring."""
+    """One thing that a client can ask for. Its documentation is its function's docstring, and so is its name.
+
+    Where one function serves two methods, the second is given a name of its own.
+    """
 
     name: str
     tag: str
@@ -141,9 +144,9 @@ class Routes:
         fields = _DEFAULTS | {"limit": "read" if method == "GET" else "write"} | what
 
         def add(handler: Handler) -> Handler:
-            name = handler.__name__
+            named: dict[str, Any] = {"name": handler.__name__} | fields
             self.operations.append(
-                Operation(name=name, tag=self.tag, method=method, path=BASE + path, handler=handler, run=run, **fields)
+                Operation(tag=self.tag, method=method, path=BASE + path, handler=handler, run=run, **named)
             )
             return handler
 
