@@ -12,7 +12,7 @@ import pytest
 
 from tests.people import registered
 from tests.shop import Shop, same_problem
-from tests.test_order_life import allowed, done, moved, placed
+from tests.test_order_life import allowed, done, moved, placed, story
 from tradepost.app.paying import providers_of
 from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
@@ -264,6 +264,22 @@ async def test_a_cancelled_order_gives_the_money_back(shop: Shop) -> None:
     assert (after["status"], after["paymentStatus"]) == ("CANCELLED", "REFUNDED")
     assert after["refundedAmount"] == after["paidAmount"] == order["totalAmount"]
     assert await shop.stock(mug) == 10
+    assert verify(shop.url)
+
+
+async def test_a_refund_that_is_declined_is_tried_once_and_then_for_staff(shop: Shop) -> None:
+    """The provider has forgotten the payment: it would decline it every minute for ever."""
+    order, _ = await paid(shop, 1)
+    await shop.change("delete from fake_payment_object")
+    await done(shop, "POST", order, "/cancel")
+    await swept(shop)
+    assert await shop.rows("select state, last_error from payment_operation where kind = 'refund'") == [
+        ("failed", "charge_too_old")
+    ]
+    assert (await story(shop, order)).count("payment.refund_failed") == 1
+    after = await read(shop, order)
+    assert (after["status"], after["paymentStatus"]) == ("CANCELLED", "PAID")
+    assert "refund" in allowed(after)
     assert verify(shop.url)
 
 

@@ -160,24 +160,22 @@ async def settle_order(db: Database, store_id: UUID, order_id: UUID, change: Cal
 
 
 async def settled(tx: Tx, opened: Opened) -> Opened:
-    """The order after its money has moved.
+    """The order, `opened` before its money moved, after that.
 
     Money that comes for a cancelled order is given back; if the order had only expired, and what it wants is still
-    there, it lives again instead. What comes beyond the total, as two payments did, goes back too. A refund that failed
-    after it had been made is for staff: the same way would fail again.
+    there, it lives again instead. What comes beyond the total, as two payments did, goes back too. Each is tried once:
+    where the provider declines it, or it returns, staff decide, as the same way would fail again.
     """
     order_id = opened.order.id
     balance = (await payments.balance_of(tx, opened.actor.store_id, [order_id]))[order_id]
-    after = opened.order
-    if after.status is OrderStatus.CANCELLED and (balance.untouched or balance.authorized):
+    after, has_come = opened.order, balance.captured > opened.facts.money.captured
+    if after.status is OrderStatus.CANCELLED and (has_come or balance.authorized):
         paid = payment_status_of(after.total_amount, balance)
         revived = await _revived(tx, opened) if paid in (PaymentStatus.PAID, PaymentStatus.AUTHORIZED) else None
         if revived is None:
-            await payments.request_void(tx, order_id, opened.actor)
-            if balance.untouched:
-                await payments.request_refund(tx, order_id, balance.untouched, _BECAUSE, opened.actor)
+            await give_all_back(tx, order_id, opened.actor)
         after = revived or after
-    elif (excess := balance.untouched - after.total_amount) > 0:
+    elif has_come and (excess := balance.refundable - after.total_amount) > 0:
         await payments.request_refund(tx, order_id, excess, _TOO_MUCH, opened.actor)
     return await close(tx, opened, after)
 

@@ -195,18 +195,12 @@ def _sum(entries: Sequence[Entry], kind: Happened) -> int:
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A payment with the sums of its ledger: `undone` are refunds that returned, `refunding` is under way."""
+    """A payment with the sums of its ledger; `refunding` is under way."""
 
     payment: Payment
     captured: int
     refunded: int
-    undone: int
     refunding: int
-
-    @property
-    def untouched(self) -> int:
-        """What nobody has tried to give back."""
-        return max(0, self.captured - self.refunded - self.undone - self.refunding)
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -216,8 +210,6 @@ class Balance(msgspec.Struct, frozen=True):
     captured: int = 0
     refunded: int = 0
     refunding: int = 0
-    untouched: int = 0
-    """Captured, and nobody has tried to give it back: what was tried and returned is for staff to decide about."""
     is_declined: bool = False
     """The last attempt was declined."""
     is_live: bool = False
@@ -235,7 +227,6 @@ def balance(payments: Sequence[Summary]) -> Balance:
         captured=sum(one.captured for one in payments),
         refunded=sum(one.refunded for one in payments),
         refunding=sum(one.refunding for one in payments),
-        untouched=sum(one.untouched for one in payments),
         is_declined=bool(payments) and payments[-1].payment.status is Status.DECLINED,
         is_live=any(one.payment.is_live for one in payments),
     )

@@ -234,13 +234,12 @@ async def of_orders(db: Reader, store_id: UUID, order_ids: Sequence[UUID]) -> di
         select payment.store_id, payment.id, payment.order_id, payment.provider, payment.method, payment.amount,
                payment.currency, payment.capture, payment.status, payment.provider_ref, payment.next_action,
                payment.decline_code, payment.decline_message, payment.version, payment.created_at, payment.updated_at,
-               ledger.captured, ledger.refunded, ledger.undone, under_way.refunding
+               ledger.captured, ledger.refunded, under_way.refunding
         from payment
         cross join lateral (
           select coalesce(sum(amount) filter (where kind = 'capture'), 0)::int8 as captured,
                  (coalesce(sum(amount) filter (where kind = 'refund'), 0)
-                  - coalesce(sum(amount) filter (where kind = 'refund_undone'), 0))::int8 as refunded,
-                 coalesce(sum(amount) filter (where kind = 'refund_undone'), 0)::int8 as undone
+                  - coalesce(sum(amount) filter (where kind = 'refund_undone'), 0))::int8 as refunded
           from payment_entry as entry
           where entry.store_id = payment.store_id
             and entry.payment_id = payment.id
