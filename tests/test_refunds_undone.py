@@ -23,6 +23,7 @@ from tradepost.app.sweeping import Sweeper
 from tradepost.app.verifying import verify
 from tradepost.core.clock import now
 from tradepost.db import Database
+from tradepost.shipping.carriers import Carriers
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +62,7 @@ async def sweeper(shop: Shop, double: StripeDouble) -> AsyncIterator[Sweeper]:
     await db.open()
     providers = providers_of(settings, db)
     try:
-        yield Sweeper(settings, db, providers)
+        yield Sweeper(settings, db, providers, Carriers({}))
         found = await payments.differences(db, providers.get("stripe"), since=now() - timedelta(hours=1))
         assert found == []
     finally:
