@@ -100,14 +100,14 @@ async def give_back(tx: Tx, opened: Opened, amount: int, reason: str | None) -> 
 
 async def _check_limit(tx: Tx, opened: Opened, amount: int) -> None:
     """The order is locked, so that of many parts at once each counts the others."""
-    actor, order = opened.actor, opened.order
-    if actor.refund_limit is None or actor.person_id is None:
+    actor, order, limit = opened.actor, opened.order, opened.actor.refund_limit
+    if limit is None:
         return
-    given = await payments.given_back_by(tx, actor.store_id, order.id, actor.person_id)
-    if given + amount > actor.refund_limit:
+    person = actor.person_id
+    given = await payments.given_back_by(tx, actor.store_id, order.id, person) if person else 0
+    if given + amount > limit:
         written = money.writer(order.currency)
-        left = max(0, actor.refund_limit - given)
-        raise RefundLimitExceeded(extra={"limit": written(actor.refund_limit), "left": written(left)})
+        raise RefundLimitExceeded(extra={"limit": written(limit), "left": written(max(0, limit - given))})
 
 
 async def to_void(tx: Tx, opened: Opened) -> list[Operation]:
