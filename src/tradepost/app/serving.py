@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+import msgspec
 import structlog
 from granian import Granian
 from granian.constants import Interfaces, Loops
@@ -129,4 +130,4 @@ def _revive(embedded: databases.EmbeddedDatabase | None) -> None:
 
 def _tidy(url: str) -> None:
     forgotten = asyncio.run(operating.tidy(url))
-    log.info("tidied", idempotency_answers=forgotten)
+    log.info("tidied", **msgspec.structs.asdict(forgotten))
