@@ -18,6 +18,7 @@ from tradepost.app.sweeping import Sweeper
 from tradepost.app.verifying import verify
 from tradepost.db import Database
 from tradepost.orders import expiring
+from tradepost.shipping.carriers import Carriers
 
 pytestmark = pytest.mark.anyio
 _SETTINGS = Settings(unsafe_database=True, payments="manual,fake", unpaid_minutes=30)
@@ -30,7 +31,7 @@ async def sweeper(shop: Shop) -> AsyncIterator[Sweeper]:
     await db.open()
     providers = providers_of(_SETTINGS, db)
     try:
-        yield Sweeper(_SETTINGS, db, providers)
+        yield Sweeper(_SETTINGS, db, providers, Carriers({}))
     finally:
         await providers.close()
         await db.close()

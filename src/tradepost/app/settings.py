@@ -86,8 +86,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The UPS account that pays."""
     ups_url: str = "https://onlinetools.ups.com"
     """Where UPS is asked; https://wwwcie.ups.com is its test system."""
+    track_minutes: Annotated[float, Meta(ge=0, le=10080)] = 30.0
+    """How often a parcel's carrier is asked where it is; 0 is never."""
     sweep_seconds: Annotated[float, Meta(ge=0, le=3600)] = 2.0
-    """How often payments that wait and orders that expire are looked at; 0 is never."""
+    """How often payments, labels and parcels that wait, and orders that expire, are looked at; 0 is never."""
     unpaid_minutes: Annotated[int, Meta(ge=0, le=525600)] = 0
     """After so long an order that nobody pays for is cancelled; 0 is never."""
     payments: str = "manual"

@@ -79,7 +79,7 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
         "summary": operation.summary,
         "description": operation.description,
         "parameters": _parameters(operation, components),
-        "responses": {str(operation.status): _success(operation, by_type), **_problems(operation, permission)},
+        "responses": _successes(operation, by_type) | _problems(operation, permission),
         "x-permission": permission,
         "security": _security(permission),
     }
@@ -99,8 +99,13 @@ def _security(permission: str) -> list[Document]:
     return [{}, *keys, {"orderToken": []}] if is_open(permission) else keys
 
 
-def _success(operation: Operation, by_type: Document) -> Document:
-    shown: Document = {"description": http.HTTPStatus(operation.status).phrase}
+def _successes(operation: Operation, by_type: Document) -> Document:
+    statuses = [operation.status, http.HTTPStatus.ACCEPTED] if operation.may_be_later else [operation.status]
+    return {str(int(status)): _success(operation, status, by_type) for status in statuses}
+
+
+def _success(operation: Operation, status: int, by_type: Document) -> Document:
+    shown: Document = {"description": http.HTTPStatus(status).phrase}
     if operation.answer is not None:
         shown["content"] = {"application/json": {"schema": by_type[str(operation.answer)]}}
     return shown

@@ -86,6 +86,8 @@ class Operation(msgspec.Struct, frozen=True):
     example: Any = None
     signs_in: bool = False
     """Whether it begins or renews a session: cookies that it finds do not say who calls."""
+    may_be_later: bool = False
+    """Whether it may also answer 202: what was asked for is under way."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
     raw: bool = False

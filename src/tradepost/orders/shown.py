@@ -18,7 +18,7 @@ from tradepost.orders.model import CancelReason, Order, OrderStatus
 from tradepost.orders.moves import RULES, Action, Facts, Goods
 from tradepost.orders.wire import OrderCore, core_out
 from tradepost.payments import Balance, Summary
-from tradepost.shipping import Shipment, ShipmentStatus
+from tradepost.shipping import LabelState, Shipment, ShipmentStatus, ShownLabel
 
 
 class ActionOut(Out):
@@ -35,7 +35,22 @@ class ShipmentItemOut(Out):
     quantity: int
 
 
+class ShownLabelOut(Out):
+    """`amount` is what the carrier charges the shop; `lastError` is what came in the way."""
+
+    id: UUID
+    state: LabelState
+    carrier: str
+    service: str
+    tracking_number: str | None
+    amount: str | None
+    currency: str | None
+    last_error: str | None
+
+
 class ShipmentOut(Out):
+    """`label` is the newest that was asked of a carrier, and for staff."""
+
     id: UUID
     location_id: UUID
     status: ShipmentStatus
@@ -44,6 +59,7 @@ class ShipmentOut(Out):
     tracking_number: str | None
     tracking_url: str | None
     items: list[ShipmentItemOut]
+    label: ShownLabelOut | None
     created_at: datetime
     shipped_at: datetime | None
     delivered_at: datetime | None
@@ -109,7 +125,7 @@ def order_out(opened: Opened) -> OrderOut:
         cancelled_at=order.cancelled_at,
         tracking_company=order.tracking_company,
         tracking_number=order.tracking_number,
-        shipments=[shipment_out(shipment) for shipment in opened.shipments],
+        shipments=[shipment_out(shipment, actor) for shipment in opened.shipments],
         payments=[payment_out(one) for one in opened.payments],
         actions=actions_out(facts, actor=actor, is_own=owns(actor, order)),
     )
@@ -138,7 +154,8 @@ def payment_out(one: Summary) -> PaymentOut:
     )
 
 
-def shipment_out(shipment: Shipment) -> ShipmentOut:
+def shipment_out(shipment: Shipment, actor: Actor) -> ShipmentOut:
+    label = shipment.label if actor.may(READ_ALL) else None
     return ShipmentOut(
         id=shipment.id,
         location_id=shipment.location_id,
@@ -148,9 +165,26 @@ def shipment_out(shipment: Shipment) -> ShipmentOut:
         tracking_number=shipment.tracking.number,
         tracking_url=shipment.tracking.url,
         items=[ShipmentItemOut(line.line_id, line.quantity) for line in shipment.lines],
+        label=label_out(label) if label else None,
         created_at=shipment.created_at,
         shipped_at=shipment.shipped_at,
         delivered_at=shipment.delivered_at,
+    )
+
+
+def label_out(label: ShownLabel) -> ShownLabelOut:
+    amount = None
+    if label.amount is not None and label.currency is not None:
+        amount = money.text(label.amount, label.currency)
+    return ShownLabelOut(
+        id=label.id,
+        state=label.state,
+        carrier=label.carrier,
+        service=label.service,
+        tracking_number=label.tracking_number,
+        amount=amount,
+        currency=label.currency,
+        last_error=label.last_error,
     )
 
 

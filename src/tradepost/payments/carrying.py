@@ -1,6 +1,5 @@
 """The call: between the transaction that wrote down what is wanted and the one that records what came of it."""
 
-import random
 from datetime import timedelta
 from functools import partial
 
@@ -8,6 +7,7 @@ import structlog
 
 from tradepost.core.clock import now
 from tradepost.core.crash_points import crash_point
+from tradepost.core.waiting import backoff
 from tradepost.db import Database, Tx
 from tradepost.payments.comparing import check_same, outcome
 from tradepost.payments.model import Declined, Kind, Operation, PaymentMismatch, Result, Status, Voided
@@ -19,7 +19,6 @@ log = structlog.get_logger()
 KEY_LASTS = timedelta(hours=20)
 """Providers forget keys after a day. From then on the same key again would be another charge."""
 _STUBBORN = 3
-_FIRST_WAIT, _LONGEST_WAIT = 5.0, 3600.0
 
 
 async def carry_out(db: Database, providers: Providers, operation: Operation) -> Result:
@@ -45,12 +44,6 @@ async def carry_out(db: Database, providers: Providers, operation: Operation) ->
 
 async def _note(tx: Tx, *, operation: Operation, error: str) -> None:
     await operations.set_tried(tx, operation, error=error, seconds=backoff(operation.attempts))
-
-
-def backoff(attempts: int) -> float:
-    """Seconds to the next attempt: twice as long each time, with jitter, so that not all come back at once."""
-    longest = min(_FIRST_WAIT * 2 ** min(attempts, 20), _LONGEST_WAIT)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
 async def _result(provider: Provider, operation: Operation) -> Result:

@@ -9,8 +9,9 @@ from uuid import UUID
 import structlog
 
 from tradepost.core.errors import ShopError
+from tradepost.core.waiting import backoff
 from tradepost.db import Database, Reader, Tx
-from tradepost.payments.carrying import backoff, carry_out
+from tradepost.payments.carrying import carry_out
 from tradepost.payments.model import Operation, Payment, PaymentMismatch, Result, Snapshot
 from tradepost.payments.provider import PaymentProviderUnavailable, Providers
 from tradepost.payments.settling import apply_snapshot, settle

@@ -16,9 +16,10 @@ from tradepost.http.call import etag
 from tradepost.http.routes import DryRunQuery
 from tradepost.inventory import InsufficientStock
 from tradepost.orders import editing, edits, paying, store
+from tradepost.orders.api.opening import opened_by
 from tradepost.orders.deciding import check_total
 from tradepost.orders.edits import Agreed, Difference, Edit, NothingLeft
-from tradepost.orders.life import Opened, open_order, visible
+from tradepost.orders.life import Opened, visible
 from tradepost.orders.model import MOST_ITEMS, Order, PriceChanged, TooManyItems, VariantNotAvailable
 from tradepost.orders.moves import Action
 from tradepost.orders.shown import OrderOut, order_out
@@ -100,9 +101,7 @@ async def edit_order(call: Call, tx: Tx, query: DryRunQuery, body: EditIn) -> An
     Items keep the price that they were ordered at. Stock is taken or given back. What was paid too much goes back; what
     is missing can be paid.
     """
-    opened = await open_order(
-        tx, call.id("order_id"), Action.EDIT, actor=call.actor, expected_version=call.expected_version()
-    )
+    opened = await opened_by(call, tx, Action.EDIT)
     done = await editing.edit(tx, opened, await _edit(tx, opened, body), reason=body.reason)
     if body.expected_total is not None:
         check_total(body.expected_total, done.opened.order.as_quote())
