@@ -28,7 +28,7 @@ from tradepost.shipping.carriers.fake import FakeCarrier
 
 pytestmark = pytest.mark.anyio
 
-_FROM = {
+FROM = {
     "name": "Ann Shipper",
     "lines": ["1 Dock Road"],
     "city": "Atlanta",
@@ -37,7 +37,7 @@ _FROM = {
     "country": "US",
     "phone": "+14045550100",
 }
-_NEW_YORK = {
+NEW_YORK = {
     "firstName": "Ada",
     "lastName": "Buyer",
     "line1": "12 Main St",
@@ -47,7 +47,7 @@ _NEW_YORK = {
     "country": "US",
     "phone": "+12125550100",
 }
-_FAKES = Settings(unsafe_database=True, sweep_seconds=0, carriers="fake", ship_from=json.dumps(_FROM))
+_FAKES = Settings(unsafe_database=True, sweep_seconds=0, carriers="fake", ship_from=json.dumps(FROM))
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def swept(shop: Shop, carriers: Mapping[str, Carrier]) -> None:
 
 async def packed(shop: Shop, *quantities: int, **address: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A confirmed order to New York, and its one parcel."""
-    order, _ = await placed(shop, *quantities, shippingAddress=_NEW_YORK | address)
+    order, _ = await placed(shop, *quantities, shippingAddress=NEW_YORK | address)
     await moved(shop, order, "CONFIRMED")
     made = await done(shop, "POST", order, "/shipments", carrier="by hand")
     return made["order"], made["shipment"]
@@ -159,7 +159,7 @@ async def test_a_label_is_bought_printed_and_given_back(shop: Shop) -> None:
 
 
 async def test_the_buyer_sees_the_number_and_not_what_the_label_cost(shop: Shop) -> None:
-    order, _ = await placed(shop, 1, shippingAddress=_NEW_YORK)
+    order, _ = await placed(shop, 1, shippingAddress=NEW_YORK)
     token = {"X-Order-Token": order["accessToken"]}
     await moved(shop, order, "CONFIRMED")
     parcel = (await done(shop, "POST", order, "/shipments"))["shipment"]
@@ -200,7 +200,7 @@ async def test_rates_are_those_of_the_parcel(shop: Shop) -> None:
 
 async def test_goods_that_are_known_to_weigh_something_need_no_scales(shop: Shop) -> None:
     heavy = await shop.product(weight=1200)
-    answer = await shop.order((heavy, 2), shippingAddress=_NEW_YORK)
+    answer = await shop.order((heavy, 2), shippingAddress=NEW_YORK)
     rates = await shop.staff("GET", f"/orders/{answer.json()['id']}/rates")
     assert rates.json()["rates"][0]["amount"] == "8.50"
 
@@ -395,7 +395,7 @@ async def test_a_parcel_goes_where_its_carrier_says(
     shop: Shop, postal_code: str, days: int, parcel_is: str, order_is: str
 ) -> None:
     order, (product,) = await placed(
-        shop, 1, shippingAddress=_NEW_YORK | {"state": "AK", "city": "Anchorage", "postalCode": postal_code}
+        shop, 1, shippingAddress=NEW_YORK | {"state": "AK", "city": "Anchorage", "postalCode": postal_code}
     )
     await moved(shop, order, "CONFIRMED")
     parcel = (await done(shop, "POST", order, "/shipments"))["shipment"]

@@ -92,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often payments, labels and parcels that wait, and orders that expire, are looked at; 0 is never."""
     unpaid_minutes: Annotated[int, Meta(ge=0, le=525600)] = 0
     """After so long an order that nobody pays for is cancelled; 0 is never."""
+    action_minutes: Annotated[int, Meta(ge=0, le=525600)] = 60
+    """After so long a payment that its buyer has not finished (3-D Secure) is let go; 0 is never."""
     payments: str = "manual"
     """Payment providers, separated by commas: manual (cash, bank transfer), stripe, and fake to try things out. The
     first that takes a method is asked."""
@@ -101,6 +103,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Signing secrets of Stripe's webhook endpoint, separated by commas: the new and the old one while they change."""
     stripe_url: str = "https://api.stripe.com"
     """Where Stripe is; for tests."""
+    stripe_seconds: Annotated[float, Meta(gt=0, le=30)] = 15.0
+    """How long Stripe is waited for; after that nobody knows what it did, until it is asked again."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged."""
     unsafe_database: bool = False

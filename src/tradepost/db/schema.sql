@@ -69,8 +69,10 @@ create table staff_role (
   version integer not null default 1 check (version > 0),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  refund_limit bigint check (refund_limit >= 0),
   constraint staff_role_name_once unique (store_id, name)
 );
+comment on column staff_role.refund_limit is 'What each person of the role may give back of one order, in minor units of the store''s currency. Null is without limit.';
 alter table staff_role add primary key (store_id, id);
 
 create table account (
@@ -615,8 +617,10 @@ create table payment_operation (
   actor_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  given_by uuid,
   foreign key (store_id, payment_id) references payment
 );
+comment on column payment_operation.given_by is 'Of a refund: the person whose own decision it is, and whose limit it counts against. Null where it follows from something else, such as a cancellation.';
 comment on table payment_operation is 'What is asked of a provider: written before the call, settled after it. The provider''s idempotency key is made of the id and never changes.';
 comment on column payment_operation.next_try_at is 'When the sweep may carry it out (again); until then whoever began it is at work.';
 comment on column payment_operation.request_key is 'The idempotency key, hashed, of the request that asked for it: the same request again goes on with it.';
@@ -632,7 +636,7 @@ create table payment_entry (
   store_id uuid not null,
   payment_id uuid not null,
   id uuid not null,
-  kind text not null check (kind in ('authorize', 'capture', 'refund', 'void')),
+  kind text not null check (kind in ('authorize', 'capture', 'refund', 'refund_undone', 'void')),
   amount bigint not null check (amount > 0),
   provider text not null,
   reference text not null,
@@ -668,6 +672,7 @@ create table provider_event (
 );
 comment on table provider_event is 'What providers told us, as they said it. It is a hint to look: the truth is fetched from the provider.';
 create index provider_event_unworked on provider_event (next_try_at) where worked_at is null;
+create index provider_event_worked on provider_event (worked_at) where worked_at is not null;
 
 create table fake_payment_object (
   key text primary key,
@@ -686,6 +691,7 @@ create table fake_payment_object (
 );
 comment on table fake_payment_object is 'What the fake provider of demos and tests remembers, by idempotency key: the books of another house, which no code but the fake''s reads.';
 create index fake_payment_object_of_intent on fake_payment_object (intent_ref);
+create index fake_payment_object_by_time on fake_payment_object (created_at) where kind = 'intent';
 
 create table order_return (
   store_id uuid not null,

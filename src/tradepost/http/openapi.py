@@ -88,7 +88,7 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
         if operation.example is not None:
             content["example"] = operation.example
         shown["requestBody"] = {"required": True, "content": {"application/json": content}}
-    elif operation.raw:
+    elif operation.signature is not None:
         shown["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return shown
 
@@ -122,6 +122,9 @@ def _parameters(operation: Operation, components: Document) -> list[Document]:
             {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": _lean(property_)}
             for name, property_ in schema["properties"].items()
         ]
+    if operation.signature is not None:
+        schema = {"type": "string", "minLength": 1}
+        found.append({"name": operation.signature, "in": "header", "required": True, "schema": schema})
     if operation.keyed:
         key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
         found.append(
@@ -154,7 +157,7 @@ def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
         found.append(CsrfFailed)
     if _PARAMETER.search(operation.path) or not operation.problems:
         found.append(NotFound)
-    if operation.body is not None or operation.raw:
+    if operation.body is not None or operation.signature is not None:
         found += [MalformedJson, BodyTooLarge, UnsupportedMediaType, EncodingNotSupported, CardDataNotAllowed]
     if operation.keyed:
         found += [IdempotencyKeyInvalid, IdempotencyKeyRequired, IdempotencyInFlight, IdempotencyKeyReused]

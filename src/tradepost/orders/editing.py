@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import inventory, payments
+from tradepost import inventory
 from tradepost.catalog.offers import Offer, offers
 from tradepost.core.errors import FieldError
 from tradepost.db import Tx
@@ -16,6 +16,7 @@ from tradepost.orders.edits import Difference, Edit
 from tradepost.orders.events import OrderEdited
 from tradepost.orders.life import Opened, close
 from tradepost.orders.model import Item
+from tradepost.orders.paying import give_back
 from tradepost.orders.quoting import Shelf, wanted
 from tradepost.shipping import ShipmentStatus
 
@@ -43,7 +44,7 @@ async def added(tx: Tx, opened: Opened, items: Sequence[Item]) -> list[tuple[Off
 async def edit(tx: Tx, opened: Opened, change: Edit, *, reason: str | None) -> Edited:
     """Changes what was agreed, all or nothing; what was agreed before is kept. What was paid too much is refunded.
 
-    Raises ValidationFailed, NothingLeft, AmountOutOfRange, InsufficientStock, PaymentUnderWay.
+    Raises ValidationFailed, NothingLeft, AmountOutOfRange, InsufficientStock, RefundLimitExceeded.
     """
     before, store_id, actor = opened.order, opened.actor.store_id, opened.actor
     after = edits.edited(before, change, fixed=_fixed(opened))
@@ -57,7 +58,7 @@ async def edit(tx: Tx, opened: Opened, change: Edit, *, reason: str | None) -> E
     await publish(tx, fact, actor=actor, subject_id=before.id)
     excess = max(0, opened.facts.money.refundable - after.total_amount)
     if excess:
-        await payments.request_refund(tx, before.id, excess, _BECAUSE, actor)
+        await give_back(tx, opened, excess, _BECAUSE)
     return Edited(await close(tx, opened, after), differences, excess)
 
 

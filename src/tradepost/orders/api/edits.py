@@ -22,6 +22,7 @@ from tradepost.orders.edits import Agreed, Difference, Edit, NothingLeft
 from tradepost.orders.life import Opened, visible
 from tradepost.orders.model import MOST_ITEMS, Order, PriceChanged, TooManyItems, VariantNotAvailable
 from tradepost.orders.moves import Action
+from tradepost.orders.paying import RefundLimitExceeded
 from tradepost.orders.shown import OrderOut, order_out
 from tradepost.orders.store import Revision
 from tradepost.orders.wire import ItemIn, items_of
@@ -91,7 +92,7 @@ class RevisionsOut(Out):
     secured=True,
     problems=[
         *(NotFound, Stale, Forbidden, InvalidTransition, NothingLeft, TooManyItems, VariantNotAvailable),
-        *(AmountOutOfRange, InsufficientStock, PriceChanged, PaymentUnderWay),
+        *(AmountOutOfRange, InsufficientStock, PriceChanged, PaymentUnderWay, RefundLimitExceeded),
     ],
     example={"items": [{"itemId": "01a1fcc7-f477-7000-a95e-da9cde12b4a1", "quantity": 1}], "reason": "One too many"},
 )
