@@ -24,11 +24,24 @@ async def _warm(shop: Shop) -> None:
     assert (await shop.staff("GET", "/products/featured")).status_code == 200
 
 
+async def _homes(shop: Shop) -> list[str]:
+    """Categories, each inside the one before it."""
+    ids: list[str] = []
+    for number in range(4):
+        body = {"name": f"Level {number}", "parentId": ids[-1] if ids else None}
+        ids.append((await shop.staff("POST", "/categories", json=body)).json()["id"])
+    return ids
+
+
 @pytest.mark.parametrize("by", ["id", "slug"])
 async def test_a_product_is_one_statement_whatever_it_has(shop: Shop, by: str) -> None:
     simple = await shop.product()
+    homes = await _homes(shop)
     shirt = await shop.product(
         inventoryQuantity=0,
+        categoryId=homes[0],
+        categoryIds=homes[1:],
+        images=[{"url": f"https://images.example.com/{number}.jpg"} for number in range(10)],
         variants=[{"name": f"{size}", "options": {"size": f"{size}"}, "inventoryQuantity": 3} for size in range(30)],
     )
     await _warm(shop)
@@ -47,15 +60,36 @@ async def test_a_product_is_one_statement_whatever_it_has(shop: Shop, by: str) -
         "?sort=-price&inStock=true",
         "?minPrice=5&maxPrice=50&featured=false&limit=100",
         "?page=50",
+        "?category=level-0&limit=100",
+        "?category=level-2&sort=name&inStock=true",
+        "?category=nowhere",
     ],
 )
 async def test_a_page_of_products_is_two_statements_however_long_it_is(shop: Shop, query: str) -> None:
-    for _ in range(12):
-        await shop.product()
+    homes = await _homes(shop)
+    for number in range(12):
+        await shop.product(
+            categoryId=homes[number % 4],
+            categoryIds=homes[:2],
+            images=[{"url": "https://images.example.com/a.jpg"}],
+            variants=[{"name": size, "options": {"size": size}} for size in "SML"],
+        )
     await _warm(shop)
     for who in (shop.guest, shop.staff):
         async with at_most(2):
             assert (await who("GET", f"/products{query}")).status_code == 200
+
+
+async def test_the_tree_of_categories_is_one_statement_and_a_category_three(shop: Shop) -> None:
+    homes = await _homes(shop)
+    for number in range(6):
+        await shop.product(categoryId=homes[number % 4])
+    await _warm(shop)
+    for who in (shop.guest, shop.staff):
+        async with at_most(1):
+            assert (await who("GET", "/categories")).json()["items"][0]["totalProductCount"] == 6
+        async with at_most(3):
+            assert (await who("GET", f"/categories/{homes[1]}")).json()["totalProductCount"] == 4
 
 
 async def test_the_next_page_by_cursor_costs_no_more(shop: Shop) -> None:

@@ -16,11 +16,11 @@ select store.id, ('01900000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid,
 from store
 cross join generate_series(1, 2000) as n;
 
-insert into product_variant (store_id, id, product_id, position, sku, name, options, price, track_inventory,
-                             low_stock_threshold, weight)
+insert into product_variant (store_id, id, product_id, position, sku, name, options, price, own_price,
+                             track_inventory, low_stock_threshold, weight)
 select store.id, ('01900000-0000-7000-a000-' || lpad(to_hex(n), 12, '0'))::uuid,
        ('01900000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, 0, 'BENCH-' || n, 'Blue / M',
-       '{"color": "Blue", "size": "M"}', 990 + n * 10, true, 5, 300
+       '{"color": "Blue", "size": "M"}', 990 + n * 10, 990 + n * 10, true, 5, 300
 from store
 cross join generate_series(1, 2000) as n;
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Sequence
 from functools import partial
-from itertools import product as combinations
 from uuid import UUID
 
 import msgspec
@@ -14,11 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tradepost import accounts, catalog, inventory, orders, stores
 from tradepost.accounts import CustomerDraft
-from tradepost.app import demo_people, operating
+from tradepost.app import demo_goods, demo_people, operating
 from tradepost.app.settings import Settings
 from tradepost.app.wiring import installation_secret
-from tradepost.catalog import Draft, Status, VariantDraft
-from tradepost.core import texts
+from tradepost.catalog import Draft
 from tradepost.core.actors import Actor, system
 from tradepost.core.ids import uuid7
 from tradepost.db import Database, Tx
@@ -26,18 +24,12 @@ from tradepost.orders.model import Address, Item, ItemKey, PlaceOrder
 from tradepost.stores import Store
 
 _CHUNK = 500
-_ADJECTIVES = (
-    "Enamel Oak Linen Copper Slate Wool Cork Brass Canvas Glazed Walnut Marble Bamboo Felt Ash Stoneware".split()
-)
-_THINGS = "mug bowl lamp blanket board vase apron basket clock tray stool cushion kettle jar hook towel".split()
-_SERIES = "Alba Brook Cove Dune Elm Fjord Grove Hale".split()
 _FIRST = "Ada Grace Alan Edsger Barbara Donald Radia Tim Margaret Ken Frances Dennis Hedy Niklaus Sophie John".split()
 _LAST = "Lovelace Hopper Turing Dijkstra Liskov Knuth Perlman Lee Hamilton Thompson Allen Ritchie Lamarr Wirth".split()
 _CITIES = [("London", "SW1Y 4JH", "GB"), ("Utrecht", "3511 LN", "NL"), ("Lyon", "69001", "FR"), ("Graz", "8010", "AT")]
 _SHIP_FROM = (
     '{"name": "Tradepost Demo", "lines": ["1 Dock Road"], "city": "London", "postalCode": "E16 1AA", "country": "GB"}'
 )
-_SIZES = ["Small", "Medium", "Large"]
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -197,8 +189,9 @@ class _Filling:
 
     async def products(self, wanted: int, progress: Progress) -> None:
         have = (await self.counts()).products
+        homes = await self._db.write(partial(demo_goods.grow, actor=self._actor)) if wanted > have else {}
         for chunk in _chunks(have, wanted, progress, "Products"):
-            drafts = [_product(number) for number in chunk]
+            drafts = [demo_goods.product(number, homes) for number in chunk]
             await self._db.write(partial(_create, drafts=drafts, actor=self._actor))
 
     async def customers(self, wanted: int, progress: Progress) -> None:
@@ -249,52 +242,6 @@ def _chunks(have: int, wanted: int, progress: Progress, what: str):  # noqa: ANN
         chunk = range(start, min(start + _CHUNK, wanted))
         yield chunk
         progress.advance(task, len(chunk))
-
-
-def _product(number: int) -> Draft:
-    if number == 0:
-        mug = VariantDraft(price=1450, sku="DEMO-MUG", weight=380, opening_stock=100_000)
-        return Draft(
-            name="Demo mug",
-            slug="demo-mug",
-            variants=(mug,),
-            description="Enamelled steel, holds a third of a litre. Made for first orders.",
-            short_description="A mug for first orders",
-            status=Status.ACTIVE,
-            is_featured=True,
-        )
-    dice = random.Random(number)  # noqa: S311 - the same shop every time
-    adjective, thing, series = _NAMES[number % len(_NAMES)]
-    edition = number // len(_NAMES)
-    name = f"{series} {adjective.lower()} {thing}" + (f" no. {edition + 1}" if edition else "")
-    slug = texts.slug(name)
-    price = dice.randrange(6, 180) * 100 + dice.choice([0, 50, 90, 99])
-    sizes = _SIZES if number % 5 == 0 else [""]
-    return Draft(
-        name=name,
-        slug=slug,
-        description=f"{adjective} {thing} of the {series} series, made to be used every day.",
-        short_description=f"{adjective} {thing}",
-        status=Status.DRAFT if number % 23 == 0 else Status.ACTIVE,
-        is_featured=number % 17 == 0,
-        variants=tuple(
-            VariantDraft(
-                price=price + 500 * at,
-                sku=f"{slug.upper()}-{size[0]}" if size else slug.upper(),
-                name=size,
-                options={"size": size} if size else {},
-                compare_price=price + 500 * at + 1000 if number % 7 == 0 else None,
-                cost_price=price // 2,
-                weight=dice.randrange(80, 4000),
-                opening_stock=dice.choice([0, 12, 60, 150, 400]),
-            )
-            for at, size in enumerate(sizes)
-        ),
-    )
-
-
-_NAMES = [(adjective, thing, series) for series, thing, adjective in combinations(_SERIES, _THINGS, _ADJECTIVES)]
-random.Random(0).shuffle(_NAMES)  # noqa: S311 - the same shop every time
 
 
 def _customer(number: int) -> CustomerDraft:

@@ -293,6 +293,28 @@ INVARIANTS = [
         having count(*) filter (where is_default) <> 1
         """,
     ),
+    Invariant(
+        "I17",
+        "a category's path is its parent's and itself, and it is shown where it and its parent are",
+        """
+        select category.store_id, category.id, category.slug, category.path, parent.path as of_parent
+        from category
+        left join category as parent on parent.store_id = category.store_id and parent.id = category.parent_id
+        where category.path is distinct from coalesce(parent.path, '{}') || category.id
+           or category.is_shown <> (category.is_active and coalesce(parent.is_shown, true))
+        """,
+    ),
+    Invariant(
+        "I18",
+        "a variant costs what is its own price, or else its product's, and what is on sale has one",
+        """
+        select variant.store_id, variant.id, variant.sku, variant.price, variant.own_price, product.price as of_product
+        from product_variant as variant
+        join product on product.store_id = variant.store_id and product.id = variant.product_id
+        where variant.price is distinct from coalesce(variant.own_price, product.price)
+           or variant.price is null and variant.is_active and product.status = 'ACTIVE'
+        """,
+    ),
 ]
 
 

@@ -18,6 +18,8 @@ from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
 from tradepost.catalog import OpeningStock
 from tradepost.catalog.api import routes as catalog_routes
+from tradepost.catalog.categories.api import routes as categories_routes
+from tradepost.catalog.images.api import routes as images_routes
 from tradepost.core.background import Background
 from tradepost.core.pages import CursorSigner
 from tradepost.db import Database
@@ -46,7 +48,7 @@ from tradepost.payments.api import routes as payments_routes
 from tradepost.stores import Stores
 
 AREAS = [
-    *(catalog_routes, inventory_routes),
+    *(catalog_routes, images_routes, categories_routes, inventory_routes),
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,

@@ -1,4 +1,4 @@
-"""What is sold: products, each with at least one variant that carries its price, SKU and stock."""
+"""What is sold: products in categories, each with at least one variant that carries its price, SKU and stock."""
 
 from tradepost.catalog.actions import (
     OpeningStock,
@@ -8,14 +8,20 @@ from tradepost.catalog.actions import (
     change_variant,
     create,
     create_many,
+    generate,
 )
 from tradepost.catalog.events import ProductArchived, ProductChanged, ProductCreated
+from tradepost.catalog.matrix import Option
 from tradepost.catalog.model import (
     ActiveVariantRequired,
+    BarcodeTaken,
+    CombinationTaken,
     Dimensions,
     Draft,
+    ImageDraft,
     Product,
     ProductChanges,
+    ProductIncomplete,
     SkuTaken,
     SlugTaken,
     Status,
@@ -31,14 +37,19 @@ from tradepost.catalog.weights import weights
 
 __all__ = [
     "ActiveVariantRequired",
+    "BarcodeTaken",
+    "CombinationTaken",
     "Dimensions",
     "Draft",
+    "ImageDraft",
     "OpeningStock",
+    "Option",
     "Product",
     "ProductArchived",
     "ProductChanged",
     "ProductChanges",
     "ProductCreated",
+    "ProductIncomplete",
     "SkuTaken",
     "SlugTaken",
     "Status",
@@ -54,6 +65,7 @@ __all__ = [
     "create",
     "create_many",
     "find",
+    "generate",
     "get",
     "openings",
     "weights",

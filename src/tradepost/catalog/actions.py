@@ -1,34 +1,28 @@
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import msgspec
+from msgspec import UnsetType
 
-from tradepost.catalog import model, store
+from tradepost.catalog import categories, inserting, model, store
 from tradepost.catalog.events import ProductArchived, ProductChanged, ProductCreated
+from tradepost.catalog.matrix import Options
 from tradepost.catalog.model import (
     MOST_VARIANTS,
     Draft,
     Product,
     ProductChanges,
-    SkuTaken,
-    SlugTaken,
     Status,
     TooManyVariants,
     Variant,
     VariantChanges,
     VariantDraft,
 )
-from tradepost.catalog.store.writing import Placed
 from tradepost.core.actors import Actor
 from tradepost.core.changes import differing
-from tradepost.core.errors import FieldError, NotFound, check_version
-from tradepost.core.ids import uuid7
+from tradepost.core.errors import NotFound, check_version
 from tradepost.db import Tx
 from tradepost.events import publish, publish_first
-
-_ATTEMPTS = 20
 
 
 class OpeningStock(msgspec.Struct, frozen=True):
@@ -40,7 +34,8 @@ class OpeningStock(msgspec.Struct, frozen=True):
 async def create(tx: Tx, draft: Draft, *, actor: Actor) -> Product:
     """A new product with its variants. Its tracked variants need their OpeningStock before anybody reads them.
 
-    Raises SlugTaken, SkuTaken, ValidationFailed for a slug that means something else.
+    Raises SlugTaken, SkuTaken, BarcodeTaken, CombinationTaken, ProductIncomplete, ReferenceNotFound for a category,
+    ValidationFailed for a slug that means something else, or options that repeat themselves.
     """
     (product,) = await create_many(tx, [draft], actor=actor)
     return product
@@ -48,38 +43,51 @@ async def create(tx: Tx, draft: Draft, *, actor: Actor) -> Product:
 
 async def create_many(tx: Tx, drafts: Sequence[Draft], *, actor: Actor) -> list[Product]:
     """Many products in a few statements: all of them, or none. See `create`."""
-    by_id = {uuid7(): draft for draft in drafts}
-    if not by_id:
+    settled = [model.settled_draft(draft) for draft in drafts]
+    if not settled:
         return []
-    slugs, born = await _insert_products(tx, by_id, actor.store_id)
-    placed = {
-        uuid7(): Placed(id_, position, variant)
-        for id_, draft in by_id.items()
-        for position, variant in enumerate(draft.variants)
-    }
-    skus = await _insert_variants(tx, placed, slugs, actor.store_id)
-    variants: dict[UUID, list[Variant]] = {id_: [] for id_ in by_id}
-    for id_, place in placed.items():
-        variants[place.product_id].append(_variant(id_, skus[id_], place))
-    products = [_product(id_, slugs[id_], draft, variants[id_], born[id_]) for id_, draft in by_id.items()]
-    await publish_first(tx, [(product.id, _created(product), actor) for product in products])
+    named = [model.named_categories(draft.category_id, draft.category_ids) for draft in drafts]
+    await categories.hold(tx, actor.store_id, named)
+    products = await inserting.insert(tx, settled, actor.store_id)
+    facts = [ProductCreated(product.slug, [variant.id for variant in product.variants]) for product in products]
+    await publish_first(tx, [(product.id, fact, actor) for product, fact in zip(products, facts, strict=True)])
     return products
 
 
 async def add_variant(
     tx: Tx, ref: str, draft: VariantDraft, *, actor: Actor, expected_version: int | None = None
 ) -> tuple[Product, Variant]:
-    """A further variant. Raises NotFound, Stale, TooManyVariants, SkuTaken."""
+    """A further variant.
+
+    Raises NotFound, Stale, TooManyVariants, SkuTaken, BarcodeTaken, CombinationTaken, ProductIncomplete.
+    """
     product = await _lock(tx, ref, actor, expected_version)
     if len(product.variants) >= MOST_VARIANTS:
         raise TooManyVariants
-    id_, place = uuid7(), Placed(product.id, product.variants[-1].position + 1, draft)
-    skus = await _insert_variants(tx, {id_: place}, {product.id: product.slug}, actor.store_id)
-    variant = _variant(id_, skus[id_], place)
-    after = msgspec.structs.replace(product, variants=(*product.variants, variant))
-    saved = await store.set_product(tx, actor.store_id, after)
-    await publish(tx, ProductChanged(["variants"], [id_]), actor=actor, subject_id=product.id)
-    return saved, variant
+    others = [variant.options for variant in product.variants]
+    model.check_combination(draft.options, others, pointer=f"{draft.pointer}/options")
+    (variant,) = await inserting.add(tx, product, [draft], actor.store_id)
+    after = model.settled(_with(product, [variant]), said=variant.id)
+    return await _save(tx, product, after, actor), variant
+
+
+async def generate(
+    tx: Tx,
+    ref: str,
+    options: Options | UnsetType,
+    like: VariantDraft,
+    *,
+    actor: Actor,
+    expected_version: int | None = None,
+) -> tuple[Product, list[Variant]]:
+    """Makes the variants that the product lacks for all combinations of options, each as `like`; those it made.
+
+    Raises NotFound, Stale, TooManyVariants, ProductIncomplete, ValidationFailed.
+    """
+    product = await _lock(tx, ref, actor, expected_version)
+    after, drafts = model.generated(product, options, like)
+    made = await inserting.add(tx, after, drafts, actor.store_id)
+    return await _save(tx, product, model.settled(_with(after, made)), actor), made
 
 
 async def change(
@@ -87,8 +95,11 @@ async def change(
 ) -> Product:
     """Changes a product by id or slug; what differs in nothing changes nothing.
 
-    Raises NotFound, Stale, InvalidTransition, VariantRequired, SlugTaken, SkuTaken, ValidationFailed.
+    Raises NotFound, Stale, InvalidTransition, VariantRequired, ProductIncomplete, SlugTaken, SkuTaken, BarcodeTaken,
+    ReferenceNotFound for a category, ValidationFailed.
     """
+    if changes.categories:
+        await categories.hold(tx, actor.store_id, [changes.categories])
     product = await _lock(tx, ref, actor, expected_version)
     return await _save(tx, product, model.changed(product, changes), actor)
 
@@ -96,7 +107,11 @@ async def change(
 async def change_variant(
     tx: Tx, ref: str, variant_id: UUID, changes: VariantChanges, *, actor: Actor, expected_version: int | None = None
 ) -> Product:
-    """Changes one variant. Raises NotFound, Stale, ActiveVariantRequired, SkuTaken."""
+    """Changes one variant.
+
+    Raises NotFound, Stale, ActiveVariantRequired, ProductIncomplete, CombinationTaken, SkuTaken, BarcodeTaken,
+    ValidationFailed for an image of another product.
+    """
     product = await _lock(tx, ref, actor, expected_version)
     variant = next((variant for variant in product.variants if variant.id == variant_id), None)
     if variant is None:
@@ -115,103 +130,27 @@ async def _lock(tx: Tx, ref: str, actor: Actor, expected_version: int | None) ->
     return product
 
 
+def _with(product: Product, variants: Sequence[Variant]) -> Product:
+    return msgspec.structs.replace(product, variants=(*product.variants, *variants))
+
+
 async def _save(tx: Tx, before: Product, after: Product, actor: Actor) -> Product:
+    """Writes what differs. New variants have been written before."""
+    known = {variant.id: variant for variant in before.variants}
     fields = differing(before, after, but="variants")
-    variants = [(old, new) for old, new in zip(before.variants, after.variants, strict=True) if old != new]
-    if not fields and not variants:
+    new = [variant.id for variant in after.variants if variant.id not in known]
+    changed = [(known[variant.id], variant) for variant in after.variants if variant != known.get(variant.id, variant)]
+    if not fields and not new and not changed:
         return before
     saved = await store.set_product(tx, actor.store_id, after)
-    for old, new in variants:
-        await store.set_variant(tx, actor.store_id, new)
-        fields += differing(old, new)
-    fact = ProductChanged(fields, [new.id for _, new in variants])
+    if (before.category_id, before.category_ids) != (after.category_id, after.category_ids):
+        await store.set_categories(tx, actor.store_id, after)
+    for old, variant in changed:
+        await store.set_variant(tx, actor.store_id, variant)
+        fields += differing(old, variant)
+    fields += ["variants"] if new else []
+    fact = ProductChanged(list(dict.fromkeys(fields)), [variant.id for _, variant in changed] + new)
     await publish(tx, fact, actor=actor, subject_id=saved.id)
     if saved.status is Status.ARCHIVED and before.status is not Status.ARCHIVED:
         await publish(tx, ProductArchived(), actor=actor, subject_id=saved.id)
     return saved
-
-
-async def _insert_products(
-    tx: Tx, drafts: Mapping[UUID, Draft], store_id: UUID
-) -> tuple[dict[UUID, str], dict[UUID, datetime]]:
-    """The slug of each product, and when it was made."""
-    given = {id_: draft.slug for id_, draft in drafts.items() if draft.slug is not None}
-    for slug in given.values():
-        model.check_slug(slug)
-    born: dict[UUID, datetime] = {}
-
-    async def insert(slugs: Mapping[UUID, str]) -> Collection[UUID]:
-        made = await store.insert_products(tx, store_id, slugs, drafts)
-        born.update(made)
-        return made
-
-    slugs = {id_: given.get(id_) or model.default_slug(draft.name) for id_, draft in drafts.items()}
-    names, refused = await _name(slugs, given, insert, partial(store.free_number_of_slug, tx, store_id))
-    if refused:
-        raise SlugTaken(errors=[FieldError("/slug", SlugTaken.code, "is in use")])
-    return names, born
-
-
-async def _insert_variants(
-    tx: Tx, placed: Mapping[UUID, Placed], slugs: Mapping[UUID, str], store_id: UUID
-) -> dict[UUID, str]:
-    """The SKU of each variant."""
-    given = {id_: place.draft.sku for id_, place in placed.items() if place.draft.sku is not None}
-
-    async def insert(skus: Mapping[UUID, str]) -> Collection[UUID]:
-        return await store.insert_variants(tx, store_id, skus, placed)
-
-    skus = {id_: given.get(id_) or _default_sku(place, slugs[place.product_id]) for id_, place in placed.items()}
-    names, refused = await _name(skus, given, insert, partial(store.free_number_of_sku, tx, store_id))
-    if refused:
-        pointers = [f"{placed[id_].draft.pointer}/sku" for id_ in refused]
-        raise SkuTaken(errors=[FieldError(pointer, SkuTaken.code, "is in use") for pointer in pointers])
-    return names
-
-
-async def _name(
-    wanted: Mapping[UUID, str],
-    given: Collection[UUID],
-    insert: Callable[[Mapping[UUID, str]], Awaitable[Collection[UUID]]],
-    free_number: Callable[[Sequence[str]], Awaitable[dict[str, int]]],
-) -> tuple[dict[UUID, str], list[UUID]]:
-    """Inserts under unique names: those `given` as they are, the others with a number where the name is in use.
-
-    Whether a name is free is decided by the insert alone, so that two at once do not get the same one. Answers the
-    names, and those that could not have theirs.
-    """
-    names: dict[UUID, str] = {}
-    asking = dict(wanted)
-    for _ in range(_ATTEMPTS):
-        made = await insert(asking)
-        names |= {id_: asking[id_] for id_ in made}
-        left = [id_ for id_ in asking if id_ not in names]
-        refused = [id_ for id_ in left if id_ in given]
-        if refused or not left:
-            return names, refused
-        numbers = await free_number(sorted({wanted[id_] for id_ in left}))
-        asking = {}
-        for id_ in left:
-            name = wanted[id_]
-            asking[id_] = f"{name}-{numbers.get(name, 2)}"
-            numbers[name] = numbers.get(name, 2) + 1
-    return names, list(asking)
-
-
-def _default_sku(place: Placed, slug: str) -> str:
-    simple = place.position == 0 and not place.draft.name
-    return model.default_sku(slug, place=None if simple else place.position + 1)
-
-
-def _variant(id_: UUID, sku: str, place: Placed) -> Variant:
-    facts = {name: getattr(place.draft, name) for name in model.VariantFacts.__struct_fields__}
-    return Variant(id=id_, position=place.position, sku=sku, **facts)
-
-
-def _product(id_: UUID, slug: str, draft: Draft, variants: Sequence[Variant], born: datetime) -> Product:
-    facts = {name: getattr(draft, name) for name in model.ProductFacts.__struct_fields__}
-    return Product(id=id_, slug=slug, created_at=born, updated_at=born, variants=tuple(variants), **facts)
-
-
-def _created(product: Product) -> ProductCreated:
-    return ProductCreated(product.slug, [variant.id for variant in product.variants])

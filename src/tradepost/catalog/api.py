@@ -3,19 +3,25 @@ from uuid import UUID
 
 from tradepost.catalog import actions, store
 from tradepost.catalog.actions import OpeningStock
+from tradepost.catalog.answering import answer
 from tradepost.catalog.model import (
     ActiveVariantRequired,
+    BarcodeTaken,
+    CombinationTaken,
     Product,
+    ProductIncomplete,
     SkuTaken,
     SlugTaken,
     Status,
     TooManyVariants,
+    VariantChanges,
     VariantRequired,
     openings,
     sees_all,
 )
 from tradepost.catalog.shown import (
     FeaturedOut,
+    GeneratedOut,
     ProductOut,
     VariantOut,
     public_product,
@@ -24,6 +30,7 @@ from tradepost.catalog.shown import (
 )
 from tradepost.catalog.written import (
     FeaturedQuery,
+    MatrixIn,
     ProductIn,
     ProductPatch,
     ProductsQuery,
@@ -32,10 +39,11 @@ from tradepost.catalog.written import (
     changes_of,
     draft_of,
     filter_of,
+    matrix_of,
     new_variant_of,
     variant_changes_of,
 )
-from tradepost.core.errors import NotFound, Stale
+from tradepost.core.errors import NotFound, ReferenceNotFound, Stale
 from tradepost.core.states import InvalidTransition
 from tradepost.db import Tx
 from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
@@ -43,9 +51,6 @@ from tradepost.http.call import etag
 from tradepost.stores import store_of
 
 routes = Routes("Products", "What is sold: products and their variants.")
-
-# Other callers get other answers at the same address, which a shared cache has to know.
-_FOR_EVERYBODY = [("cache-control", "public, max-age=5"), ("vary", "Authorization, Cookie, X-API-Key")]
 
 
 @routes.get("/products", query=ProductsQuery, answer=PageOut[ProductOut])
@@ -57,7 +62,7 @@ async def list_products(call: Call, query: ProductsQuery) -> Answer:
         page = await store.page(
             db, call.actor.store_id, wanted, sort=store.SORTS[query.sort], window=window(call, query)
         )
-    return _answer(call, page_out(call, query, page, lambda product: _shown(call, product)))
+    return answer(call, page_out(call, query, page, lambda product: _shown(call, product)))
 
 
 @routes.get("/products/featured", query=FeaturedQuery, answer=FeaturedOut)
@@ -65,7 +70,7 @@ async def featured_products(call: Call, query: FeaturedQuery) -> Answer:
     """What the shop puts in its window: featured products on sale, newest first."""
     async with call.db.read() as db:
         products = await store.featured(db, call.actor.store_id, limit=query.limit)
-    return _answer(call, FeaturedOut([_shown(call, product) for product in products]))
+    return answer(call, FeaturedOut([_shown(call, product) for product in products]))
 
 
 @routes.get("/products/{ref}", answer=ProductOut, problems=[NotFound])
@@ -74,7 +79,7 @@ async def read_product(call: Call) -> Answer:
     statuses = tuple(Status) if sees_all(call.actor) else (Status.ACTIVE,)
     async with call.db.read() as db:
         product = await store.get(db, call.actor.store_id, call.param("ref"), statuses=statuses)
-    return _answer(call, _shown(call, product), etag(product.version))
+    return answer(call, _shown(call, product), etag(product.version))
 
 
 @routes.write(
@@ -83,13 +88,16 @@ async def read_product(call: Call) -> Answer:
     body=ProductIn,
     answer=ProductOut,
     status=201,
-    problems=[SlugTaken, SkuTaken, VariantRequired],
+    problems=[
+        *(SlugTaken, SkuTaken, BarcodeTaken, CombinationTaken),
+        *(VariantRequired, ProductIncomplete, ReferenceNotFound),
+    ],
     example={"name": "Linen shirt", "price": "49.90", "sku": "SHIRT", "inventoryQuantity": 12, "status": "ACTIVE"},
 )
 async def create_product(call: Call, tx: Tx, body: ProductIn) -> Answer:
     """Create a product, simple or with variants, with its opening stock.
 
-    Without a slug or a SKU it gets one that is made of its name.
+    Without a slug or a SKU it gets one that is made of its name. On sale only with a price.
     """
     draft = draft_of(body, store_of(call).currency)
     created = await actions.create(tx, draft, actor=call.actor)
@@ -104,13 +112,17 @@ async def create_product(call: Call, tx: Tx, body: ProductIn) -> Answer:
     "/products/{ref}",
     body=ProductPatch,
     answer=ProductOut,
-    problems=[NotFound, Stale, InvalidTransition, SlugTaken, SkuTaken, VariantRequired],
+    problems=[
+        *(NotFound, Stale, InvalidTransition, SlugTaken, SkuTaken, BarcodeTaken),
+        *(VariantRequired, ProductIncomplete, ReferenceNotFound),
+    ],
     example={"price": "44.90", "isFeatured": True},
 )
 async def change_product(call: Call, tx: Tx, body: ProductPatch) -> Answer:
     """Change some fields of a product; If-Match makes sure that it is still what you read.
 
-    Price, SKU and the like of a product with several variants are changed variant by variant.
+    SKU, weight and the like of a product with several variants are changed variant by variant; its price is that of
+    all variants that have none of their own.
     """
     changes = changes_of(body, store_of(call).currency)
     expected = call.expected_version()
@@ -133,7 +145,7 @@ async def archive_product(call: Call, tx: Tx) -> Answer:
     body=VariantIn,
     answer=VariantOut,
     status=201,
-    problems=[NotFound, Stale, SkuTaken, TooManyVariants],
+    problems=[NotFound, Stale, SkuTaken, BarcodeTaken, CombinationTaken, TooManyVariants, ProductIncomplete],
     example={"name": "Large", "options": {"size": "L"}, "price": "52.90", "inventoryQuantity": 4},
 )
 async def add_variant(call: Call, tx: Tx, body: VariantIn) -> Answer:
@@ -153,7 +165,10 @@ async def add_variant(call: Call, tx: Tx, body: VariantIn) -> Answer:
     "/products/{ref}/variants/{variant_id}",
     body=VariantPatch,
     answer=VariantOut,
-    problems=[NotFound, Stale, SkuTaken, ActiveVariantRequired],
+    problems=[
+        *(NotFound, Stale, SkuTaken, BarcodeTaken, CombinationTaken),
+        *(ActiveVariantRequired, ProductIncomplete),
+    ],
     example={"price": "47.90", "isActive": True},
 )
 async def change_variant(call: Call, tx: Tx, body: VariantPatch) -> Answer:
@@ -166,6 +181,43 @@ async def change_variant(call: Call, tx: Tx, body: VariantPatch) -> Answer:
     if body.track_inventory is True:
         await _open_stock(call, tx, [(variant_id, 0)])
     return _variant_answer(call, product, variant_id)
+
+
+@routes.write(
+    "DELETE",
+    "/products/{ref}/variants/{variant_id}",
+    status=204,
+    problems=[NotFound, Stale, ActiveVariantRequired],
+)
+async def retire_variant(call: Call, tx: Tx) -> Answer:
+    """Take a variant off sale. Nothing is deleted: orders go on naming it. If-Match asks for the product's version."""
+    variant_id, expected = call.id("variant_id"), call.expected_version()
+    off = VariantChanges(is_active=False)
+    await actions.change_variant(tx, call.param("ref"), variant_id, off, actor=call.actor, expected_version=expected)
+    return Answer(204)
+
+
+@routes.write(
+    "POST",
+    "/products/{ref}/variants/generate",
+    body=MatrixIn,
+    answer=GeneratedOut,
+    problems=[NotFound, Stale, TooManyVariants, ProductIncomplete],
+    example={"options": [{"name": "size", "values": ["S", "M"]}, {"name": "colour", "values": ["Red", "Blue"]}]},
+)
+async def generate_variants(call: Call, tx: Tx, body: MatrixIn) -> Answer:
+    """Make the variants that a product lacks for all combinations of its options, each named after its values.
+
+    Combinations that are there stay as they are. A variant without options goes off sale: nobody could choose it.
+    """
+    options, like = matrix_of(body, store_of(call).currency)
+    product, made = await actions.generate(
+        tx, call.param("ref"), options, like, actor=call.actor, expected_version=call.expected_version()
+    )
+    await _open_stock(call, tx, openings([like] * len(made), made))
+    product = await store.get(tx, call.actor.store_id, product.id)
+    shown = GeneratedOut([variant.id for variant in made], _shown(call, product))
+    return call.json(shown, headers=[etag(product.version)])
 
 
 async def _open_stock(call: Call, tx: Tx, items: Sequence[tuple[UUID, int]]) -> None:
@@ -182,10 +234,3 @@ def _variant_answer(call: Call, product: Product, variant_id: UUID, *, status: i
 def _shown(call: Call, product: Product) -> ProductOut:
     show = staff_product if sees_all(call.actor) else public_product
     return show(product, store_of(call).currency)
-
-
-def _answer(call: Call, value: object, *headers: tuple[str, str]) -> Answer:
-    """For everybody's caches for a moment, unless staff asks, who see more."""
-    if sees_all(call.actor):
-        return call.json(value, headers=list(headers))
-    return Answer.json(value, headers=[*_FOR_EVERYBODY, *headers])

@@ -1,4 +1,3 @@
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -7,18 +6,19 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tradepost.core import texts
+from tradepost.catalog import matrix, naming
+from tradepost.catalog.matrix import Options
+from tradepost.core import money
 from tradepost.core.actors import Actor
 from tradepost.core.changes import applied, given
 from tradepost.core.errors import Conflict, FieldError, Invalid, invalid
 from tradepost.core.states import States
 
 MOST_VARIANTS = 100
+MOST_IMAGES = 50
+MOST_CATEGORIES = 20
 WRITE = "products:write"
-_MOST_SLUG = 94
-_MOST_SKU = 58
-_SLUGS_OF_ROUTES = frozenset({"featured", "low-stock", "search"})
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MOST_NAME = 200
 
 
 class Status(StrEnum):
@@ -37,7 +37,7 @@ STATES = States(
 
 
 class SlugTaken(Conflict):
-    """Another product of the store has this slug."""
+    """Another product of the store, or another category where it is a category's, has this slug."""
 
     title = "This slug is in use"
 
@@ -48,10 +48,28 @@ class SkuTaken(Conflict):
     title = "This SKU is in use"
 
 
+class BarcodeTaken(Conflict):
+    """Another variant of the store has this barcode."""
+
+    title = "This barcode is in use"
+
+
+class CombinationTaken(Conflict):
+    """Another variant of the product has the same options; one that is not active counts, too."""
+
+    title = "The product has a variant with these options"
+
+
 class VariantRequired(Invalid):
-    """Price, SKU and the like belong to a variant, and the product has several."""
+    """SKU, weight and the like belong to a variant, and the product has several."""
 
     title = "The product has several variants: change them one by one"
+
+
+class ProductIncomplete(Invalid):
+    """What is on sale has a price; `errors` names each thing that is missing."""
+
+    title = "Something is missing before this can be sold"
 
 
 class ActiveVariantRequired(Conflict):
@@ -72,16 +90,33 @@ class Dimensions(msgspec.Struct, frozen=True):
     height: int
 
 
+class Image(msgspec.Struct, frozen=True):
+    """A picture somewhere on the web. `alt` says what is to be seen to who cannot see it."""
+
+    id: UUID
+    url: str
+    alt: str
+
+
+class ImageDraft(msgspec.Struct, frozen=True):
+    url: str
+    alt: str
+
+
 class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Prices in minor units of the store's currency, `weight` in grams. A simple product's variant has no name."""
+    """Prices in minor units of the store's currency, `weight` in grams. A simple product's variant has no name.
+
+    Without an `own_price` a variant costs what its product does.
+    """
 
     name: str = ""
     options: dict[str, str] = {}
-    price: int
+    own_price: int | None = None
     compare_price: int | None = None
     cost_price: int | None = None
     track_inventory: bool = True
     low_stock_threshold: int = 5
+    barcode: str | None = None
     weight: int | None = None
     dimensions: Dimensions | None = None
     is_active: bool = True
@@ -93,7 +128,15 @@ class Variant(VariantFacts, frozen=True, kw_only=True):
     id: UUID
     position: int
     sku: str
+    price: int | None = None
+    """What it costs: its own price, or the product's. None where there is none yet."""
+    image_id: UUID | None = None
     available: int = 0
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """By price, then by position; what has no price comes last."""
+        return money.LIMIT if self.price is None else self.price, self.position
 
     @property
     def quantity(self) -> int | None:
@@ -115,6 +158,8 @@ class VariantDraft(VariantFacts, frozen=True, kw_only=True):
 
 
 class ProductFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`price` is what variants without a price of their own cost. `category_ids` are those beside the main one."""
+
     name: str
     description: str = ""
     short_description: str = ""
@@ -122,12 +167,17 @@ class ProductFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     is_featured: bool = False
     seo_title: str | None = None
     seo_description: str | None = None
+    price: int | None = None
+    options: Options = ()
+    category_id: UUID | None = None
+    category_ids: tuple[UUID, ...] = ()
 
 
 class Draft(ProductFacts, frozen=True, kw_only=True):
     """A product to be; without a slug it gets one made of its name."""
 
     slug: str | None = None
+    images: tuple[ImageDraft, ...] = ()
     variants: tuple[VariantDraft, ...]
 
 
@@ -139,6 +189,7 @@ class Product(ProductFacts, frozen=True, kw_only=True):
     version: int = 1
     created_at: datetime
     updated_at: datetime
+    images: tuple[Image, ...] = ()
     variants: tuple[Variant, ...]
 
     @property
@@ -148,7 +199,7 @@ class Product(ProductFacts, frozen=True, kw_only=True):
     @property
     def lead(self) -> Variant:
         """The cheapest active variant: its price is what the product costs `from`."""
-        return min(self.active or self.variants, key=lambda variant: (variant.price, variant.position))
+        return min(self.active or self.variants, key=lambda variant: variant.rank)
 
     @property
     def quantity(self) -> int | None:
@@ -166,15 +217,17 @@ class VariantChanges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """UNSET is what stays as it is."""
 
     sku: str | UnsetType = UNSET
+    barcode: str | UnsetType | None = UNSET
     name: str | UnsetType = UNSET
     options: dict[str, str] | UnsetType = UNSET
-    price: int | UnsetType = UNSET
+    own_price: int | UnsetType | None = UNSET
     compare_price: int | UnsetType | None = UNSET
     cost_price: int | UnsetType | None = UNSET
     track_inventory: bool | UnsetType = UNSET
     low_stock_threshold: int | UnsetType = UNSET
     weight: int | UnsetType | None = UNSET
     dimensions: Dimensions | UnsetType | None = UNSET
+    image_id: UUID | UnsetType | None = UNSET
     is_active: bool | UnsetType = UNSET
 
 
@@ -189,31 +242,154 @@ class ProductChanges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     is_featured: bool | UnsetType = UNSET
     seo_title: str | UnsetType | None = UNSET
     seo_description: str | UnsetType | None = UNSET
+    price: int | UnsetType | None = UNSET
+    options: Options | UnsetType = UNSET
+    category_id: UUID | UnsetType | None = UNSET
+    category_ids: tuple[UUID, ...] | UnsetType = UNSET
     variant: VariantChanges | UnsetType = UNSET
+
+    @property
+    def categories(self) -> dict[str, UUID]:
+        """The categories that are named, by where."""
+        main = None if self.category_id is UNSET else self.category_id
+        return named_categories(main, () if self.category_ids is UNSET else self.category_ids)
+
+
+def named_categories(main: UUID | None, others: Sequence[UUID]) -> dict[str, UUID]:
+    """Categories by their pointers in a document."""
+    return ({} if main is None else {"/categoryId": main}) | {
+        f"/categoryIds/{at}": id_ for at, id_ in enumerate(others)
+    }
 
 
 def changed(product: Product, changes: ProductChanges) -> Product:
-    """The product with the changes. Raises InvalidTransition, VariantRequired, ValidationFailed for its slug."""
-    product_changes = msgspec.structs.replace(changes, variant=UNSET)
-    after = applied(product, product_changes)
+    """The product with the changes. A product with one variant and its variant have one price.
+
+    Raises InvalidTransition, VariantRequired, ProductIncomplete, ValidationFailed for its slug and options.
+    """
+    after = applied(product, msgspec.structs.replace(changes, variant=UNSET))
     if after.status != product.status:
         STATES.check(product.status, after.status)
     if after.slug != product.slug:
-        check_slug(after.slug)
-    if changes.variant is UNSET or not (fields := _named(changes.variant)):
-        return after
-    if len(product.variants) > 1:
-        detail = "belongs to a variant: PATCH /products/{ref}/variants/{variantId}"
-        raise VariantRequired(errors=[FieldError(f"/{name}", VariantRequired.code, detail) for name in fields])
-    return with_variant(after, applied(product.variants[0], changes.variant))
+        naming.check_slug(after.slug)
+    matrix.check(after.options)
+    if changes.variant is not UNSET and (fields := _named(changes.variant)):
+        if len(product.variants) > 1:
+            detail = "belongs to a variant: PATCH /products/{ref}/variants/{variantId}"
+            raise VariantRequired(errors=[FieldError(f"/{name}", VariantRequired.code, detail) for name in fields])
+        after = with_variant(after, applied(product.variants[0], changes.variant))
+    if changes.price is not UNSET and len(after.variants) == 1:
+        after = with_variant(after, msgspec.structs.replace(after.variants[0], own_price=None))
+    return settled(after)
 
 
 def changed_variant(product: Product, variant: Variant, changes: VariantChanges) -> Product:
-    """The product with a variant changed. Raises ActiveVariantRequired."""
-    after = with_variant(product, applied(variant, changes))
+    """The product with a variant changed.
+
+    Raises ActiveVariantRequired, CombinationTaken, ProductIncomplete, and ValidationFailed for an image of another.
+    """
+    after = applied(variant, changes)
+    if after.image_id is not None and after.image_id not in [image.id for image in product.images]:
+        raise invalid("/imageId", "reference_not_found", "is no image of this product")
+    others = [other.options for other in product.variants if other.id != variant.id]
+    check_combination(after.options, others, pointer="/options")
+    return settled(with_variant(product, after), said=variant.id)
+
+
+def generated(product: Product, options: Options | UnsetType, like: VariantDraft) -> tuple[Product, list[VariantDraft]]:
+    """The product with these options, and drafts of the combinations that it lacks, each as `like` says.
+
+    A variant without any option goes off sale: among combinations, nobody could choose it. Raises TooManyVariants, and
+    ValidationFailed where there is nothing to combine.
+    """
+    wanted = product.options if options is UNSET else options
+    matrix.check(wanted)
+    if not wanted:
+        raise invalid("/options", "required", "is needed: the product has no options yet")
+    if matrix.size(wanted) > MOST_VARIANTS:
+        raise TooManyVariants
+    known = [variant.options for variant in product.variants]
+    drafts = [
+        msgspec.structs.replace(like, name=" / ".join(combination.values())[:_MOST_NAME], options=combination)
+        for combination in matrix.combinations(wanted)
+        if combination not in known
+    ]
+    if len(product.variants) + len(drafts) > MOST_VARIANTS:
+        raise TooManyVariants
+    kept = tuple(
+        variant if variant.options else msgspec.structs.replace(variant, is_active=False)
+        for variant in product.variants
+    )
+    return msgspec.structs.replace(product, options=wanted, variants=kept), drafts
+
+
+def settled(product: Product, *, said: UUID | None = None) -> Product:
+    """The product with what follows from the rest: prices, options that cover its variants, each category once.
+
+    `said` is the variant that the caller's document is about. Raises ActiveVariantRequired, ProductIncomplete.
+    """
+    variants = tuple(
+        msgspec.structs.replace(variant, price=effective(variant.own_price, product.price))
+        for variant in product.variants
+    )
+    after = msgspec.structs.replace(
+        product,
+        variants=variants,
+        options=matrix.covering(product.options, [variant.options for variant in variants]),
+        category_ids=others_than(product.category_id, product.category_ids),
+    )
     if not after.active:
         raise ActiveVariantRequired
+    if after.status is Status.ACTIVE:
+        one = len(variants) == 1
+        _check_priced(
+            {
+                "" if one or variant.id == said else f"/variants/{at}": variant.price
+                for at, variant in enumerate(variants)
+                if variant.is_active
+            }
+        )
     return after
+
+
+def settled_draft(draft: Draft) -> Draft:
+    """The same of a product to be. Raises CombinationTaken, ProductIncomplete, ValidationFailed."""
+    matrix.check(draft.options)
+    combinations = [variant.options for variant in draft.variants]
+    for at, variant in enumerate(draft.variants):
+        check_combination(variant.options, combinations[:at], pointer=f"{variant.pointer}/options")
+    if draft.status is Status.ACTIVE:
+        _check_priced({variant.pointer: effective(variant.own_price, draft.price) for variant in draft.variants})
+    return msgspec.structs.replace(
+        draft,
+        options=matrix.covering(draft.options, combinations),
+        category_ids=others_than(draft.category_id, draft.category_ids),
+    )
+
+
+def effective(own: int | None, of_product: int | None) -> int | None:
+    """What a variant costs."""
+    return of_product if own is None else own
+
+
+def others_than(main: UUID | None, ids: Sequence[UUID]) -> tuple[UUID, ...]:
+    """The categories beside the main one, each once, in one order."""
+    return tuple(sorted(set(ids) - {main}))
+
+
+def check_combination(options: dict[str, str], others: Sequence[dict[str, str]], *, pointer: str) -> None:
+    """CombinationTaken where one of the others is the same; variants without options do not count."""
+    if options and options in others:
+        said = ", ".join(f"{name} {value}" for name, value in options.items())
+        raise CombinationTaken(errors=[FieldError(pointer, CombinationTaken.code, f"is there already: {said}")])
+
+
+def _check_priced(prices: dict[str, int | None]) -> None:
+    """ProductIncomplete, naming each price that is missing by the pointer of its variant."""
+    missing = [pointer for pointer, price in prices.items() if price is None]
+    if missing:
+        detail = "is missing, and the product has none either" if missing != [""] else "is missing"
+        raise ProductIncomplete(errors=[FieldError(f"{pointer}/price", "required", detail) for pointer in missing])
 
 
 def _named(changes: VariantChanges) -> list[str]:
@@ -235,33 +411,6 @@ def openings(drafts: Sequence[VariantDraft], variants: Sequence[Variant]) -> lis
         for draft, variant in zip(drafts, variants, strict=True)
         if variant.track_inventory
     ]
-
-
-def reference(text: str) -> UUID | str:
-    """What a path names a product by: its id, or its slug."""
-    return UUID(text) if _UUID.fullmatch(text) else text
-
-
-def check_slug(slug: str) -> None:
-    """ValidationFailed for a slug that could be an id or is the address of something else."""
-    if not _addresses_a_product(slug):
-        raise invalid("/slug", "slug_reserved", "cannot be a slug: it means something else in an address")
-
-
-def default_slug(name: str) -> str:
-    """A slug made of a name, with room for a number."""
-    slug = texts.slug(name)[:_MOST_SLUG].strip("-")
-    return slug if slug and _addresses_a_product(slug) else f"product-{slug}".strip("-")
-
-
-def _addresses_a_product(slug: str) -> bool:
-    return slug not in _SLUGS_OF_ROUTES and not _UUID.fullmatch(slug)
-
-
-def default_sku(slug: str, *, place: int | None = None) -> str:
-    """A SKU made of the product's slug and the variant's place among several, with room for a number."""
-    sku = slug.upper()[:_MOST_SKU]
-    return sku if place is None else f"{sku[: _MOST_SKU - 4]}-{place}"
 
 
 def sees_all(actor: Actor) -> bool:

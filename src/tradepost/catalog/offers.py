@@ -42,6 +42,7 @@ def offers_of(
             or variant.product_id = any(%(product_ids)s)
             or variant.sku = any(%(skus)s))
           and variant.is_active
+          and variant.price is not null
           and product.status = 'ACTIVE'
         """,
         {

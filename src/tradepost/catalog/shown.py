@@ -1,12 +1,13 @@
 """Products as clients read them: everybody, and staff."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
-from tradepost.catalog.model import Dimensions, Product, Status, Variant
+from tradepost.catalog import matrix
+from tradepost.catalog.model import Dimensions, Image, Product, Status, Variant
 from tradepost.core import money
 from tradepost.http import Out
 
@@ -18,18 +19,30 @@ class DimensionsOut(Out):
 
 
 class ImageOut(Out):
+    id: UUID
     url: str
     alt: str
 
 
+class OptionOut(Out):
+    name: str
+    values: list[str]
+
+
 class VariantOut(Out, kw_only=True):
-    """`inventoryQuantity` is what can be sold now, null where stock is not tracked."""
+    """`price` is what it costs: its `ownPrice`, which only staff see, or else the product's.
+
+    `inventoryQuantity` is what can be sold now, null where stock is not tracked. `imageId` is one of the product's.
+    Only what is not on sale may be without a price.
+    """
 
     id: UUID
     sku: str
+    barcode: str | None
     name: str
     options: dict[str, str]
-    price: str
+    price: str | None
+    own_price: str | UnsetType | None = UNSET
     compare_price: str | None
     cost_price: str | UnsetType | None = UNSET
     track_inventory: bool
@@ -37,23 +50,27 @@ class VariantOut(Out, kw_only=True):
     low_stock_threshold: int | UnsetType = UNSET
     weight: int | None
     dimensions: DimensionsOut | None
+    image_id: UUID | None
     in_stock: bool
     is_active: bool
 
 
 class ProductOut(Out, kw_only=True):
-    """Price, SKU, weight and dimensions are those of the cheapest active variant, stock is that of all of them.
+    """Price, SKU, weight and the like are those of the cheapest active variant, stock is that of all of them.
 
-    `costPrice` and `lowStockThreshold` are for staff.
+    `costPrice`, `lowStockThreshold` and `basePrice`, which is that of variants without a price of their own, are for
+    staff. `categoryId` is the main category, `categoryIds` are further ones.
     """
 
     id: UUID
     name: str
     slug: str
     sku: str
+    barcode: str | None
     description: str
     short_description: str
-    price: str
+    price: str | None
+    base_price: str | UnsetType | None = UNSET
     compare_price: str | None
     cost_price: str | UnsetType | None = UNSET
     currency: str
@@ -67,7 +84,10 @@ class ProductOut(Out, kw_only=True):
     in_stock: bool
     seo_title: str | None
     seo_description: str | None
-    images: list[ImageOut] = msgspec.field(default_factory=list)
+    category_id: UUID | None
+    category_ids: list[UUID]
+    images: list[ImageOut]
+    options: list[OptionOut]
     variants: list[VariantOut]
     version: int
     created_at: datetime
@@ -78,14 +98,29 @@ class FeaturedOut(Out):
     items: list[ProductOut]
 
 
+class ImagesOut(Out):
+    items: list[ImageOut]
+
+
+class GeneratedOut(Out):
+    """`created` are the ids of the new variants."""
+
+    created: list[UUID]
+    product: ProductOut
+
+
 def public_product(product: Product, currency: str) -> ProductOut:
-    """What everybody may see: the active variants, without what they cost the shop."""
-    return _product(product, currency, [_variant(variant, currency) for variant in product.active])
+    """What everybody may see: the active variants and their options, without what they cost the shop."""
+    shown = _product(product, currency, [_variant(variant, currency) for variant in product.active])
+    offered = matrix.restricted(product.options, [variant.options for variant in product.active])
+    shown.options = _options(offered)
+    return shown
 
 
 def staff_product(product: Product, currency: str) -> ProductOut:
     shown = _product(product, currency, [staff_variant(variant, currency) for variant in product.variants])
     lead = product.lead
+    shown.base_price = _amount(product.price, currency)
     shown.cost_price = _amount(lead.cost_price, currency)
     shown.low_stock_threshold = lead.low_stock_threshold
     return shown
@@ -93,6 +128,7 @@ def staff_product(product: Product, currency: str) -> ProductOut:
 
 def staff_variant(variant: Variant, currency: str) -> VariantOut:
     shown = _variant(variant, currency)
+    shown.own_price = _amount(variant.own_price, currency)
     shown.cost_price = _amount(variant.cost_price, currency)
     shown.low_stock_threshold = variant.low_stock_threshold
     return shown
@@ -105,9 +141,10 @@ def _product(product: Product, currency: str, variants: list[VariantOut]) -> Pro
         name=product.name,
         slug=product.slug,
         sku=lead.sku,
+        barcode=lead.barcode,
         description=product.description,
         short_description=product.short_description,
-        price=money.text(lead.price, currency),
+        price=_amount(lead.price, currency),
         compare_price=_amount(lead.compare_price, currency),
         currency=currency,
         track_inventory=lead.track_inventory,
@@ -119,6 +156,10 @@ def _product(product: Product, currency: str, variants: list[VariantOut]) -> Pro
         in_stock=product.in_stock,
         seo_title=product.seo_title,
         seo_description=product.seo_description,
+        category_id=product.category_id,
+        category_ids=list(product.category_ids),
+        images=images_out(product.images),
+        options=_options(product.options),
         variants=variants,
         version=product.version,
         created_at=product.created_at,
@@ -130,17 +171,27 @@ def _variant(variant: Variant, currency: str) -> VariantOut:
     return VariantOut(
         id=variant.id,
         sku=variant.sku,
+        barcode=variant.barcode,
         name=variant.name,
         options=variant.options,
-        price=money.text(variant.price, currency),
+        price=_amount(variant.price, currency),
         compare_price=_amount(variant.compare_price, currency),
         track_inventory=variant.track_inventory,
         inventory_quantity=variant.quantity,
         weight=variant.weight,
         dimensions=_shown_dimensions(variant.dimensions),
+        image_id=variant.image_id,
         in_stock=variant.in_stock,
         is_active=variant.is_active,
     )
+
+
+def images_out(images: Sequence[Image]) -> list[ImageOut]:
+    return [ImageOut(image.id, image.url, image.alt) for image in images]
+
+
+def _options(options: matrix.Options) -> list[OptionOut]:
+    return [OptionOut(option.name, list(option.values)) for option in options]
 
 
 def _amount(amount: int | None, currency: str) -> str | None:

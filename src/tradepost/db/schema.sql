@@ -224,14 +224,75 @@ create table product (
   version integer not null default 1 check (version > 0),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  price bigint check (price >= 0 and price < 1000000000000000),
+  options jsonb not null default '[]',
   constraint product_slug_once unique (store_id, slug)
 );
+comment on column product.price is 'What variants without a price of their own cost, in minor units; null where there is none yet.';
+comment on column product.options is 'Names and values that tell variants apart, both in the order in which they are shown: [{"name": "size", "values": ["S", "M"]}].';
 create index product_by_status on product (store_id, status, id);
 create index product_by_name on product (store_id, name, id);
 create index product_featured on product (store_id, id) where is_featured;
 -- After its other indexes: of those that look alike to the planner in an empty table, it takes the newest, and keeps it
 -- for the session. A foreign key checked by another index reads the store's rows from end to end (tests/test_plans.py).
 alter table product add primary key (store_id, id);
+
+create table category (
+  store_id uuid not null references store,
+  id uuid not null,
+  parent_id uuid,
+  path uuid[] not null,
+  slug text not null,
+  name text not null,
+  description text not null,
+  image_url text,
+  image_alt text,
+  sort_order integer not null,
+  is_active boolean not null,
+  is_shown boolean not null,
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint category_slug_once unique (store_id, slug),
+  constraint category_path_ends_here check (
+    path[cardinality(path)] = id and path[cardinality(path) - 1] is not distinct from parent_id
+  ),
+  constraint category_shown_is_active check (is_active or not is_shown),
+  constraint category_image_has_text check ((image_url is null) = (image_alt is null))
+);
+comment on column category.path is 'Ids from the root down to the category itself. Written with the tree locked, so that it is right whenever somebody looks.';
+comment on column category.is_shown is 'It and all above it are active. Written as path is.';
+create index category_of_parent on category (store_id, parent_id);
+create index category_within on category using gin (path);
+comment on index category_within is 'What is inside a category, at any depth: path @> array[id].';
+-- After its other indexes, as that of product is.
+alter table category add primary key (store_id, id);
+alter table category add foreign key (store_id, parent_id) references category;
+
+create table product_category (
+  store_id uuid not null,
+  product_id uuid not null,
+  category_id uuid not null,
+  is_main boolean not null,
+  primary key (store_id, product_id, category_id),
+  foreign key (store_id, product_id) references product,
+  foreign key (store_id, category_id) references category
+);
+comment on table product_category is 'The categories that a product is in, each once, at most one of them the main one.';
+create index product_category_of_category on product_category (store_id, category_id, product_id);
+create unique index product_category_one_main on product_category (store_id, product_id) where is_main;
+
+create table product_image (
+  store_id uuid not null,
+  product_id uuid not null,
+  id uuid not null,
+  position integer not null check (position >= 0),
+  url text not null,
+  alt text not null,
+  foreign key (store_id, product_id) references product,
+  constraint image_place_once unique (store_id, product_id, position) deferrable
+);
+alter table product_image add primary key (store_id, product_id, id);
 
 create table product_variant (
   store_id uuid not null,
@@ -241,7 +302,7 @@ create table product_variant (
   sku text not null,
   name text not null,
   options jsonb not null,
-  price bigint not null check (price >= 0 and price < 1000000000000000),
+  price bigint check (price >= 0 and price < 1000000000000000),
   compare_price bigint check (compare_price >= 0 and compare_price < 1000000000000000),
   cost_price bigint check (cost_price >= 0 and cost_price < 1000000000000000),
   track_inventory boolean not null,
@@ -249,13 +310,22 @@ create table product_variant (
   weight integer check (weight >= 0),
   dimensions jsonb,
   is_active boolean not null default true,
+  own_price bigint check (own_price >= 0 and own_price < 1000000000000000),
+  barcode text,
+  image_id uuid,
   foreign key (store_id, product_id) references product,
+  foreign key (store_id, product_id, image_id) references product_image,
+  constraint variant_own_price_counts check (own_price is null or price is not distinct from own_price),
   constraint variant_sku_once unique (store_id, sku),
   constraint variant_place_once unique (store_id, product_id, position) deferrable
 );
-comment on column product_variant.price is 'Minor units of the store''s currency; so are compare_price and cost_price.';
+comment on column product_variant.price is 'What it costs, in minor units of the store''s currency, as are compare_price and cost_price: own_price, or else the price of the product. Kept here so that an order reads one row. Null where there is none yet.';
 comment on column product_variant.weight is 'Grams. Dimensions are in millimetres.';
-create index product_variant_by_price on product_variant (store_id, price, product_id);
+create unique index variant_barcode_once on product_variant (store_id, barcode) where barcode is not null;
+create unique index variant_options_once on product_variant (store_id, product_id, md5(options::text))
+  where options <> '{}';
+create index product_variant_by_price on product_variant (store_id, (coalesce(price, 1000000000000000)), product_id)
+  where is_active;
 alter table product_variant add primary key (store_id, id);
 
 create table stock_location (

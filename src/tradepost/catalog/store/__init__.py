@@ -1,7 +1,11 @@
-"""Every statement on products and their variants."""
+"""Every statement on products, their variants and images, and on which categories they are in."""
 
+from tradepost.catalog.store.belonging import insert_categories, set_categories
+from tradepost.catalog.store.images import delete_image, insert_images, set_image, set_order
 from tradepost.catalog.store.reading import SORTS, ProductFilter, featured, find, get, page
 from tradepost.catalog.store.writing import (
+    Placed,
+    barcodes_in_use,
     free_number_of_sku,
     free_number_of_slug,
     insert_products,
@@ -13,16 +17,24 @@ from tradepost.catalog.store.writing import (
 
 __all__ = [
     "SORTS",
+    "Placed",
     "ProductFilter",
+    "barcodes_in_use",
+    "delete_image",
     "featured",
     "find",
     "free_number_of_sku",
     "free_number_of_slug",
     "get",
+    "insert_categories",
+    "insert_images",
     "insert_products",
     "insert_variants",
     "lock",
     "page",
+    "set_categories",
+    "set_image",
+    "set_order",
     "set_product",
     "set_variant",
 ]

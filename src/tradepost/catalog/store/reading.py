@@ -4,7 +4,9 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost.catalog.model import Product, Status, Variant, reference
+from tradepost.catalog.matrix import Options, in_order
+from tradepost.catalog.model import Image, Product, Status, Variant
+from tradepost.catalog.naming import reference
 from tradepost.core.errors import NotFound
 from tradepost.core.pages import Page
 from tradepost.db import Filters, Reader, Sort, fetch_page
@@ -13,25 +15,46 @@ from tradepost.db.connections import Row
 
 ALL = tuple(Status)
 _VARIANTS = msgspec.json.Decoder(tuple[Variant, ...])
+_IMAGES = msgspec.json.Decoder(tuple[Image, ...])
+_OPTIONS = msgspec.json.Decoder(Options)
 
 # stock_level is inventory's: it is read here, so that a product takes one statement, and never written.
 _COLUMNS: LiteralString = """
     select product.id, product.slug, product.name, product.description, product.short_description, product.status,
            product.is_featured, product.seo_title, product.seo_description, product.version, product.created_at,
-           product.updated_at,
+           product.updated_at, product.price, product.options::text,
+           (select belonging.category_id
+            from product_category as belonging
+            where belonging.store_id = product.store_id
+              and belonging.product_id = product.id
+              and belonging.is_main),
+           array(select belonging.category_id
+                 from product_category as belonging
+                 where belonging.store_id = product.store_id
+                   and belonging.product_id = product.id
+                   and not belonging.is_main
+                 order by belonging.category_id),
+           (select json_agg(json_build_object('id', image.id, 'url', image.url, 'alt', image.alt)
+                            order by image.position)::text
+            from product_image as image
+            where image.store_id = product.store_id
+              and image.product_id = product.id),
            (select json_agg(json_build_object(
                      'id', variant.id,
                      'position', variant.position,
                      'sku', variant.sku,
+                     'barcode', variant.barcode,
                      'name', variant.name,
                      'options', variant.options,
                      'price', variant.price,
+                     'ownPrice', variant.own_price,
                      'comparePrice', variant.compare_price,
                      'costPrice', variant.cost_price,
                      'trackInventory', variant.track_inventory,
                      'lowStockThreshold', variant.low_stock_threshold,
                      'weight', variant.weight,
                      'dimensions', variant.dimensions,
+                     'imageId', variant.image_id,
                      'isActive', variant.is_active,
                      'available', (select coalesce(sum(level.on_hand - level.reserved), 0)
                                    from stock_level as level
@@ -45,7 +68,8 @@ _COLUMNS: LiteralString = """
 _FROM: LiteralString = """
     from product
 """
-# Joined to its cheapest active variant, in the order of the index on price: a page by price reads a page's rows.
+# Joined to its cheapest active variant, in the order of the index on price: a page by price reads a page's rows. What
+# has no price yet, as drafts may, comes after the highest; the number is money.LIMIT, which is the index's, too.
 _FROM_CHEAPEST: LiteralString = """
     from product
     join product_variant as cheapest on cheapest.store_id = product.store_id
@@ -57,7 +81,8 @@ _FROM_CHEAPEST: LiteralString = """
       where other.store_id = cheapest.store_id
         and other.product_id = cheapest.product_id
         and other.is_active
-        and (other.price, other.position) < (cheapest.price, cheapest.position)
+        and (coalesce(other.price, 1000000000000000), other.position)
+            < (coalesce(cheapest.price, 1000000000000000), cheapest.position)
     )
 """
 _IN_STOCK: LiteralString = """
@@ -86,13 +111,29 @@ _BY_SLUG: LiteralString = """
       and product.status = any(%(statuses)s)
 """
 
+# Each product once, in however many of the categories it is. What this costs grows with the category, not the shop.
+_IN_CATEGORY: LiteralString = """
+    product.id in (
+      select belonging.product_id
+      from category as wanted
+      join category as inside on inside.store_id = wanted.store_id and inside.path @> array[wanted.id]
+      join product_category as belonging on belonging.store_id = inside.store_id and belonging.category_id = inside.id
+      where wanted.store_id = %(store_id)s
+        and {name} = %(category)s
+        and (inside.is_shown or %(sees_hidden)s)
+    )
+"""
+_IN_CATEGORY_BY_ID: LiteralString = _IN_CATEGORY.replace("{name}", "wanted.id")
+_IN_CATEGORY_BY_SLUG: LiteralString = _IN_CATEGORY.replace("{name}", "wanted.slug")
+_BY_PRICE: LiteralString = "coalesce(cheapest.price, 1000000000000000)"
+
 SORTS = {
     "-createdAt": Sort("product.id", descending=True),
     "createdAt": Sort("product.id"),
     "name": Sort("product.id", by="product.name"),
     "-name": Sort("product.id", by="product.name", descending=True),
-    "price": Sort("cheapest.product_id", by="cheapest.price"),
-    "-price": Sort("cheapest.product_id", by="cheapest.price", descending=True),
+    "price": Sort("cheapest.product_id", by=_BY_PRICE),
+    "-price": Sort("cheapest.product_id", by=_BY_PRICE, descending=True),
 }
 
 
@@ -106,6 +147,8 @@ class ProductFilter(msgspec.Struct, frozen=True, kw_only=True):
     min_price: int | None = None
     max_price: int | None = None
     in_stock: bool | None = None
+    category: UUID | str | None = None
+    """In it or inside it, by id or slug; of those that are shown where `visible` limits what the caller may see."""
 
     @property
     def by_price(self) -> bool:
@@ -163,8 +206,11 @@ def _filters(store_id: UUID, wanted: ProductFilter) -> Filters:
     filters = Filters("product.store_id = %(store_id)s", store_id=store_id)
     filters.add_if("product.status = %(visible)s", visible=wanted.visible)
     filters.add_if("product.status = %(status)s", status=wanted.status)
-    filters.add_if("cheapest.price >= %(min_price)s", min_price=wanted.min_price)
-    filters.add_if("cheapest.price <= %(max_price)s", max_price=wanted.max_price)
+    filters.add_if(_BY_PRICE + " >= %(min_price)s and cheapest.price is not null", min_price=wanted.min_price)
+    filters.add_if(_BY_PRICE + " <= %(max_price)s", max_price=wanted.max_price)
+    if wanted.category is not None:
+        inside = _IN_CATEGORY_BY_ID if isinstance(wanted.category, UUID) else _IN_CATEGORY_BY_SLUG
+        filters.add(inside, category=wanted.category, sees_hidden=wanted.visible is None)
     if wanted.featured is not None:
         filters.add("product.is_featured" if wanted.featured else "not product.is_featured")
     if wanted.in_stock is not None:
@@ -173,15 +219,16 @@ def _filters(store_id: UUID, wanted: ProductFilter) -> Filters:
 
 
 def _keys(product: Product, sort: Sort) -> list[object]:
-    by = {"product.name": product.name, "cheapest.price": product.lead.price}
+    by: dict[str, str | int] = {"product.name": product.name, _BY_PRICE: product.lead.rank[0]}
     return [product.id] if sort.by is None else [by[sort.by], product.id]
 
 
 def _product(row: Row) -> Product:
     (
         id_, slug, name, description, short_description, status, is_featured, seo_title, seo_description, version,
-        created_at, updated_at, variants,
+        created_at, updated_at, price, options, category_id, category_ids, images, variants,
     ) = row  # fmt: skip
+    listed = _OPTIONS.decode(options)
     return Product(
         id=id_,
         slug=slug,
@@ -195,5 +242,17 @@ def _product(row: Row) -> Product:
         version=version,
         created_at=created_at,
         updated_at=updated_at,
-        variants=_VARIANTS.decode(variants),
+        price=price,
+        options=listed,
+        category_id=category_id,
+        category_ids=tuple(category_ids),
+        images=_IMAGES.decode(images) if images else (),
+        variants=tuple(_ordered(variant, listed) for variant in _VARIANTS.decode(variants)),
     )
+
+
+def _ordered(variant: Variant, options: Options) -> Variant:
+    """The database keeps no order of a variant's options; the product does."""
+    if len(variant.options) < 2:  # noqa: PLR2004 - one has no order
+        return variant
+    return msgspec.structs.replace(variant, options=in_order(variant.options, options))

@@ -6,10 +6,21 @@ from uuid import UUID
 import msgspec
 from psycopg import errors
 
-from tradepost.catalog.model import Dimensions, Draft, Product, SkuTaken, SlugTaken, Variant, VariantDraft, reference
+from tradepost.catalog.matrix import Options
+from tradepost.catalog.model import (
+    BarcodeTaken,
+    Dimensions,
+    Draft,
+    Product,
+    SkuTaken,
+    SlugTaken,
+    Variant,
+    VariantDraft,
+)
+from tradepost.catalog.naming import reference
 from tradepost.catalog.store.reading import get
-from tradepost.core.errors import FieldError, NotFound, ShopError
-from tradepost.db import Tx
+from tradepost.core.errors import FieldError, NotFound
+from tradepost.db import Reader, Tx
 
 
 async def lock(tx: Tx, store_id: UUID, ref: str) -> Product:
@@ -90,6 +101,14 @@ async def free_number_of_sku(tx: Tx, store_id: UUID, skus: Sequence[str]) -> dic
     )
 
 
+async def barcodes_in_use(db: Reader, store_id: UUID, barcodes: Sequence[str]) -> set[str]:
+    rows = await db.rows(
+        "select barcode from product_variant where store_id = %(store_id)s and barcode = any(%(barcodes)s)",
+        {"store_id": store_id, "barcodes": list(barcodes)},
+    )
+    return {barcode for (barcode,) in rows}
+
+
 async def insert_products(
     tx: Tx, store_id: UUID, slugs: Mapping[UUID, str], drafts: Mapping[UUID, Draft]
 ) -> dict[UUID, datetime]:
@@ -102,14 +121,15 @@ async def insert_products(
         await tx.rows(
             """
             insert into product (store_id, id, slug, name, description, short_description, status, is_featured,
-                                 seo_title, seo_description)
+                                 seo_title, seo_description, price, options)
             select %(store_id)s, id, slug, name, description, short_description, status, is_featured, seo_title,
-                   seo_description
+                   seo_description, price, options::jsonb
             from unnest(%(ids)b::uuid[], %(slugs)b::text[], %(names)b::text[], %(descriptions)b::text[],
                         %(short_descriptions)b::text[], %(statuses)b::text[], %(featured)b::boolean[],
-                        %(seo_titles)b::text[], %(seo_descriptions)b::text[])
+                        %(seo_titles)b::text[], %(seo_descriptions)b::text[], %(prices)b::int8[],
+                        %(options)b::text[])
                  as draft (id, slug, name, description, short_description, status, is_featured, seo_title,
-                           seo_description)
+                           seo_description, price, options)
             order by slug, id
             on conflict on constraint product_slug_once do nothing
             returning id, created_at
@@ -125,62 +145,72 @@ async def insert_products(
                 "featured": [draft.is_featured for _, _, draft in products],
                 "seo_titles": [draft.seo_title for _, _, draft in products],
                 "seo_descriptions": [draft.seo_description for _, _, draft in products],
+                "prices": [draft.price for _, _, draft in products],
+                "options": [_json(draft.options) for _, _, draft in products],
             },
         )
     )
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """A variant to be, and its place: the product and the position there."""
+    """A variant to be, its place, which is the product and the position there, and what it costs."""
 
     product_id: UUID
     position: int
+    price: int | None
     draft: VariantDraft
 
 
 async def insert_variants(tx: Tx, store_id: UUID, skus: Mapping[UUID, str], placed: Mapping[UUID, Placed]) -> set[UUID]:
-    """Inserts the variants whose SKUs are free, each once, in the order of SKUs; which ones."""
+    """Inserts the variants whose SKUs are free, each once, in the order of SKUs; which ones. Raises BarcodeTaken."""
     variants = [(id_, sku, placed[id_], placed[id_].draft) for id_, sku in skus.items()]
-    rows = await tx.rows(
-        """
-        insert into product_variant (store_id, id, product_id, position, sku, name, options, price, compare_price,
-                                     cost_price, track_inventory, low_stock_threshold, weight, dimensions, is_active)
-        select %(store_id)s, id, product_id, position, sku, name, options::jsonb, price, compare_price, cost_price,
-               track_inventory, low_stock_threshold, weight, dimensions::jsonb, is_active
-        from unnest(%(ids)b::uuid[], %(product_ids)b::uuid[], %(positions)b::int4[], %(skus)b::text[],
-                    %(names)b::text[], %(options)b::text[], %(prices)b::int8[], %(compare_prices)b::int8[],
-                    %(cost_prices)b::int8[], %(tracked)b::boolean[], %(thresholds)b::int4[], %(weights)b::int4[],
-                    %(dimensions)b::text[], %(active)b::boolean[])
-             as draft (id, product_id, position, sku, name, options, price, compare_price, cost_price,
-                       track_inventory, low_stock_threshold, weight, dimensions, is_active)
-        order by sku, id
-        on conflict on constraint variant_sku_once do nothing
-        returning id
-        """,
-        {
-            "store_id": store_id,
-            "ids": [id_ for id_, _, _, _ in variants],
-            "product_ids": [place.product_id for _, _, place, _ in variants],
-            "positions": [place.position for _, _, place, _ in variants],
-            "skus": [sku for _, sku, _, _ in variants],
-            "names": [draft.name for _, _, _, draft in variants],
-            "options": [_json(draft.options) for _, _, _, draft in variants],
-            "prices": [draft.price for _, _, _, draft in variants],
-            "compare_prices": [draft.compare_price for _, _, _, draft in variants],
-            "cost_prices": [draft.cost_price for _, _, _, draft in variants],
-            "tracked": [draft.track_inventory for _, _, _, draft in variants],
-            "thresholds": [draft.low_stock_threshold for _, _, _, draft in variants],
-            "weights": [draft.weight for _, _, _, draft in variants],
-            "dimensions": [_json(draft.dimensions) for _, _, _, draft in variants],
-            "active": [draft.is_active for _, _, _, draft in variants],
-        },
-    )
+    async with _once(tx, variant_barcode_once=BarcodeTaken):
+        rows = await tx.rows(
+            _INSERT_VARIANTS,
+            {
+                "store_id": store_id,
+                "ids": [id_ for id_, _, _, _ in variants],
+                "product_ids": [place.product_id for _, _, place, _ in variants],
+                "positions": [place.position for _, _, place, _ in variants],
+                "skus": [sku for _, sku, _, _ in variants],
+                "barcodes": [draft.barcode for _, _, _, draft in variants],
+                "names": [draft.name for _, _, _, draft in variants],
+                "options": [_json(draft.options) for _, _, _, draft in variants],
+                "prices": [place.price for _, _, place, _ in variants],
+                "own_prices": [draft.own_price for _, _, _, draft in variants],
+                "compare_prices": [draft.compare_price for _, _, _, draft in variants],
+                "cost_prices": [draft.cost_price for _, _, _, draft in variants],
+                "tracked": [draft.track_inventory for _, _, _, draft in variants],
+                "thresholds": [draft.low_stock_threshold for _, _, _, draft in variants],
+                "weights": [draft.weight for _, _, _, draft in variants],
+                "dimensions": [_json(draft.dimensions) for _, _, _, draft in variants],
+                "active": [draft.is_active for _, _, _, draft in variants],
+            },
+        )
     return {id_ for (id_,) in rows}
+
+
+_INSERT_VARIANTS = """
+    insert into product_variant (store_id, id, product_id, position, sku, barcode, name, options, price, own_price,
+                                 compare_price, cost_price, track_inventory, low_stock_threshold, weight, dimensions,
+                                 is_active)
+    select %(store_id)s, id, product_id, position, sku, barcode, name, options::jsonb, price, own_price, compare_price,
+           cost_price, track_inventory, low_stock_threshold, weight, dimensions::jsonb, is_active
+    from unnest(%(ids)b::uuid[], %(product_ids)b::uuid[], %(positions)b::int4[], %(skus)b::text[],
+                %(barcodes)b::text[], %(names)b::text[], %(options)b::text[], %(prices)b::int8[],
+                %(own_prices)b::int8[], %(compare_prices)b::int8[], %(cost_prices)b::int8[], %(tracked)b::boolean[],
+                %(thresholds)b::int4[], %(weights)b::int4[], %(dimensions)b::text[], %(active)b::boolean[])
+         as draft (id, product_id, position, sku, barcode, name, options, price, own_price, compare_price, cost_price,
+                   track_inventory, low_stock_threshold, weight, dimensions, is_active)
+    order by sku, id
+    on conflict on constraint variant_sku_once do nothing
+    returning id
+"""
 
 
 async def set_product(tx: Tx, store_id: UUID, product: Product) -> Product:
     """Writes a locked product's own fields and counts its version up. Raises SlugTaken."""
-    async with _once(tx, "product_slug_once", SlugTaken, "/slug"):
+    async with _once(tx, product_slug_once=SlugTaken):
         row = await tx.row(
             """
             update product
@@ -192,13 +222,15 @@ async def set_product(tx: Tx, store_id: UUID, product: Product) -> Product:
                 is_featured = %(is_featured)s,
                 seo_title = %(seo_title)s,
                 seo_description = %(seo_description)s,
+                price = %(price)s,
+                options = %(options)s::text::jsonb,
                 version = version + 1,
                 updated_at = now()
             where store_id = %(store_id)s
               and id = %(id)s
             returning version, updated_at
             """,
-            {"store_id": store_id, **msgspec.structs.asdict(product)},
+            msgspec.structs.asdict(product) | {"store_id": store_id, "options": _json(product.options)},
         )
     if row is None:
         raise NotFound
@@ -207,21 +239,24 @@ async def set_product(tx: Tx, store_id: UUID, product: Product) -> Product:
 
 
 async def set_variant(tx: Tx, store_id: UUID, variant: Variant) -> None:
-    """Writes a variant of a locked product. Raises SkuTaken."""
-    async with _once(tx, "variant_sku_once", SkuTaken, "/sku"):
+    """Writes a variant of a locked product. Raises SkuTaken, BarcodeTaken."""
+    async with _once(tx, variant_sku_once=SkuTaken, variant_barcode_once=BarcodeTaken):
         await tx.run(
             """
             update product_variant
             set sku = %(sku)s,
+                barcode = %(barcode)s,
                 name = %(name)s,
                 options = %(options)s::text::jsonb,
                 price = %(price)s,
+                own_price = %(own_price)s,
                 compare_price = %(compare_price)s,
                 cost_price = %(cost_price)s,
                 track_inventory = %(track_inventory)s,
                 low_stock_threshold = %(low_stock_threshold)s,
                 weight = %(weight)s,
                 dimensions = %(dimensions)s::text::jsonb,
+                image_id = %(image_id)s,
                 is_active = %(is_active)s
             where store_id = %(store_id)s
               and id = %(id)s
@@ -231,17 +266,21 @@ async def set_variant(tx: Tx, store_id: UUID, variant: Variant) -> None:
         )
 
 
+_POINTERS = {SlugTaken: "/slug", SkuTaken: "/sku", BarcodeTaken: "/barcode"}
+
+
 @asynccontextmanager
-async def _once(tx: Tx, constraint: str, refusal: type[ShopError], pointer: str) -> AsyncIterator[None]:
-    """Turns the violation of one unique constraint into a refusal; what was done before it stays."""
+async def _once(tx: Tx, **refusals: type[SlugTaken | SkuTaken | BarcodeTaken]) -> AsyncIterator[None]:
+    """Turns the violation of a unique index, by its name, into a refusal; what was done before it stays."""
     try:
         async with tx.savepoint():
             yield
     except errors.UniqueViolation as error:
-        if error.diag.constraint_name != constraint:
+        refusal = refusals.get(error.diag.constraint_name or "")
+        if refusal is None:
             raise
-        raise refusal(errors=[FieldError(pointer, refusal.code, "is in use")]) from None
+        raise refusal(errors=[FieldError(_POINTERS[refusal], refusal.code, "is in use")]) from None
 
 
-def _json(value: Dimensions | dict[str, str] | None) -> str | None:
+def _json(value: Dimensions | Options | dict[str, str] | None) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()

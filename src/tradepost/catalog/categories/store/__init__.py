@@ -1,0 +1,34 @@
+"""Every statement on categories."""
+
+from tradepost.catalog.categories.store.holding import hold, lock_tree
+from tradepost.catalog.categories.store.moving import carry_along, move_children, move_products
+from tradepost.catalog.categories.store.reading import (
+    breadcrumb,
+    contents,
+    count,
+    find,
+    free_slug,
+    get,
+    height,
+    tree,
+)
+from tradepost.catalog.categories.store.writing import delete, insert, set_category
+
+__all__ = [
+    "breadcrumb",
+    "carry_along",
+    "contents",
+    "count",
+    "delete",
+    "find",
+    "free_slug",
+    "get",
+    "height",
+    "hold",
+    "insert",
+    "lock_tree",
+    "move_children",
+    "move_products",
+    "set_category",
+    "tree",
+]
