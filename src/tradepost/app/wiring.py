@@ -12,7 +12,7 @@ from tradepost import inventory
 from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, addresses
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
-from tradepost.app import health, paying
+from tradepost.app import health, paying, shipping
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
@@ -106,12 +106,13 @@ def application(settings: Settings, url: str) -> ASGIApp:
     clients = Clients(settings.trusted_networks)
     limits = Limits(_counter(settings), clients, settings.rates)
     providers = paying.providers_of(settings, db)
-    sweeper = Sweeper(settings, db, providers)
+    carriers = shipping.carriers(settings)
+    sweeper = Sweeper(settings, db, providers, carriers)
     services = Services(
         db,
         CursorSigner(secret),
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
-        *(providers, paying.stripe_inbox_of(settings)),
+        *(providers, paying.stripe_inbox_of(settings), carriers),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     keeper = Keeper(_shelf(settings), seconds=settings.keep_seconds)
@@ -130,6 +131,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
             await background.close()
             await outbox.close()
             await providers.close()
+            await carriers.close()
             passwords.close()
             await db.close()
             await limits.close()

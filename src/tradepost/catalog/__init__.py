@@ -33,6 +33,7 @@ from tradepost.catalog.model import (
     openings,
 )
 from tradepost.catalog.store import find, get
+from tradepost.catalog.weights import weights
 
 __all__ = [
     "ActiveVariantRequired",
@@ -67,4 +68,5 @@ __all__ = [
     "generate",
     "get",
     "openings",
+    "weights",
 ]

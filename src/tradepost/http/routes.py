@@ -11,6 +11,7 @@ import msgspec
 from tradepost import idempotency
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.background import Background
+from tradepost.core.crash_points import crash_point
 from tradepost.core.errors import Forbidden, ShopError, Unauthenticated
 from tradepost.core.texts import normal_email
 from tradepost.db import Tx
@@ -69,7 +70,10 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One thing that a client can ask for. Its name is its function's; its documentation is the docstring."""
+    """One thing that a client can ask for. Its documentation is its function's docstring, and so is its name.
+
+    Where one function serves two methods, the second is given a name of its own.
+    """
 
     name: str
     tag: str
@@ -90,10 +94,12 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether it begins or renews a session: cookies that it finds do not say who calls."""
     kept_unless: str | None = None
     """The answer is the same for all who lack this permission, and is kept for them for a moment."""
+    may_be_later: bool = False
+    """Whether it may also answer 202: what was asked for is under way."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
-    raw: bool = False
-    """Whether it takes the body as it came, byte for byte, because somebody has signed it."""
+    signature: str | None = None
+    """The header with the signature of the body, which the handler then takes as it came, byte for byte."""
 
     @property
     def summary(self) -> str:
@@ -144,9 +150,9 @@ class Routes:
         fields = _DEFAULTS | {"limit": "read" if method == "GET" else "write"} | what
 
         def add(handler: Handler) -> Handler:
-            name = handler.__name__
+            named: dict[str, Any] = {"name": handler.__name__} | fields
             self.operations.append(
-                Operation(name=name, tag=self.tag, method=method, path=BASE + path, handler=handler, run=run, **fields)
+                Operation(tag=self.tag, method=method, path=BASE + path, handler=handler, run=run, **named)
             )
             return handler
 
@@ -242,11 +248,14 @@ async def _run(operation: Operation, gate: Gate, call: Call, receive: Receive) -
         decode_query(call.query, NoQuery)
     if operation.body is not None:
         arguments["body"] = decode(await read_body(receive, call.headers), operation.body)
-    elif operation.raw:
+    elif operation.signature is not None:
         arguments["body"] = await read_body(receive, call.headers)
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments.get("body"))
-    return await operation.run(operation, call, arguments)
+    answer = await operation.run(operation, call, arguments)
+    if call.claim is not None:
+        crash_point("before_answer")
+    return answer
 
 
 def _not_modified(answer: Answer, headers: Mapping[bytes, bytes]) -> Answer | None:
