@@ -444,6 +444,7 @@ create table order_line (
   discount_amount bigint not null check (discount_amount >= 0),
   tax_amount bigint not null check (tax_amount >= 0),
   total_amount bigint not null,
+  image_url text,
   primary key (store_id, order_id, id),
   foreign key (store_id, order_id) references sales_order,
   check (subtotal = price * quantity)

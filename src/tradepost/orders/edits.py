@@ -176,6 +176,7 @@ def _line(offer: Offer, quantity: int) -> Line:
         quantity,
         offer.price,
         *(0, 0, 0, 0),
+        offer.image_url,
     )
 
 
