@@ -162,10 +162,15 @@ async def test_images_that_come_at_once_are_all_there(shop: Shop) -> None:
 
 async def test_an_item_keeps_the_image_that_it_was_bought_with(shop: Shop) -> None:
     plain, blue = "https://img.example.com/plain.jpg", "https://img.example.com/blue.jpg"
-    variants = [{"options": {"colour": colour}, "price": "5.00", "inventoryQuantity": 3} for colour in ("red", "blue")]
+    variants = [
+        {"name": colour, "options": {"colour": colour}, "price": "5.00", "inventoryQuantity": 3}
+        for colour in ("red", "blue")
+    ]
     images = [{"url": url, "alt": "A mug"} for url in (plain, blue)]
     made = {"name": "Mug", "status": "ACTIVE", "variants": variants, "images": images}
-    mug = (await shop.staff("POST", "/products", json=made)).json()
+    created = await shop.staff("POST", "/products", json=made)
+    assert created.status_code == 201, created.text
+    mug = created.json()
     red, other = (variant["id"] for variant in mug["variants"])
     path = f"/products/{mug['id']}"
     await shop.staff("PATCH", f"{path}/variants/{other}", json={"imageId": mug["images"][1]["id"]})
