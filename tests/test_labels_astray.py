@@ -1,0 +1,57 @@
+"""Labels and parcels when something else happens meanwhile: no label is lost, none is paid for and not used."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import psycopg
+import pytest
+from typing_extensions import override
+
+from tests.shop import Shop, open_shop, same_problem
+from tests.test_labels import FAKES, Days, buy, label_of, packed, parcel_of, swept, ups_shop
+from tests.ups_stub import LATE, RESET, Ups, ups_stub
+from tradepost.app.verifying import verify
+from tradepost.shipping.carriers import CarrierNotReached, Consignment, Label, TrackingUpdate
+from tradepost.shipping.carriers.fake import FakeCarrier
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    """A shop that sends with the fake carrier."""
+    async with open_shop(database_url, FAKES) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def ups() -> AsyncIterator[Ups]:
+    async with ups_stub() as stub:
+        yield stub
+
+
+async def waiting(shop: Shop, many: int) -> None:
+    """So many wait for a lock."""
+    held = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    while await shop.rows(held) != [(many,)]:  # noqa: ASYNC110 - the database has no event for it
+        await asyncio.sleep(0.02)
+
+
+async def test_an_uncertain_label_can_be_given_up_although_its_parcel_was_unpacked(database_url: str, ups: Ups) -> None:
+    async with ups_shop(database_url, ups) as shop:
+        order, parcel = await packed(shop, 1)
+        ups.next.append(RESET)
+        await buy(shop, order, parcel, carrier="ups", service="03")
+        await shop.staff("DELETE", f"/orders/{order['id']}/shipments/{parcel['id']}")
+        given_up = await shop.staff("DELETE", label_of(order, parcel))
+        assert (given_up.status_code, given_up.json()["shipment"]["label"]["state"]) == (200, "GIVEN_UP")
+        assert same_problem(await shop.staff("DELETE", label_of(order, parcel)), 409, "invalid_transition")
+
+
+async def test_of_a_lost_parcel_it_can_be_said_that_it_came_back(shop: Shop) -> None:
+    order, parcel = await packed(shop, 1)
+    for move, status in (("ship", "SHIPPED"), ("lose", "LOST"), ("return", "RETURNED")):
+        told = await shop.staff("POST", f"/orders/{order['id']}/shipments/{parcel['id']}/{move}", json={})
+        assert (told.status_code, told.json()["shipment"]["status"]) == (200, status)
+    assert verify(shop.url)
