@@ -55,3 +55,16 @@ async def test_of_a_lost_parcel_it_can_be_said_that_it_came_back(shop: Shop) -> 
         told = await shop.staff("POST", f"/orders/{order['id']}/shipments/{parcel['id']}/{move}", json={})
         assert (told.status_code, told.json()["shipment"]["status"]) == (200, status)
     assert verify(shop.url)
+
+
+async def test_a_label_that_comes_for_a_parcel_that_has_left_goes_back(shop: Shop) -> None:
+    """It is on no parcel, and the parcel keeps the number that it travels with."""
+    order, parcel = await packed(shop, 1, state="AK", city="Anchorage", postalCode="99906")
+    await buy(shop, order, parcel)
+    travel = {"carrier": "DHL", "trackingNumber": "X1"}
+    await shop.staff("POST", f"/orders/{order['id']}/shipments/{parcel['id']}/ship", json=travel)
+    fake = FakeCarrier()
+    for _ in range(3):
+        await swept(shop, {"fake": fake})
+    left = await parcel_of(shop, order)
+    assert (left["carrier"], left["trackingNumber"], left["label"]["state"]) == ("DHL", "X1", "VOIDED")

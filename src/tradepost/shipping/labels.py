@@ -174,9 +174,9 @@ async def settle(tx: Tx, asked: ShipmentLabel, outcome: Outcome) -> None:
 
 
 async def _settle_bought(tx: Tx, label: ShipmentLabel, made: Label) -> None:
-    """One for a parcel that was unpacked meanwhile is given back at once."""
+    """One for a parcel that was unpacked meanwhile, or has left without it, is given back at once."""
     shipment = await shipments.get(tx, label.store_id, label.shipment_id)
-    if shipment.status is ShipmentStatus.CANCELLED:
+    if shipment.status is not ShipmentStatus.PACKED:
         await labels.set_bought(tx, label, made, LabelState.VOIDING)
         return
     await labels.set_bought(tx, label, made, LabelState.BOUGHT)
