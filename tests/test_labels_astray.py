@@ -68,3 +68,29 @@ async def test_a_label_that_comes_for_a_parcel_that_has_left_goes_back(shop: Sho
         await swept(shop, {"fake": fake})
     left = await parcel_of(shop, order)
     assert (left["carrier"], left["trackingNumber"], left["label"]["state"]) == ("DHL", "X1", "VOIDED")
+
+
+class OutOfReach(FakeCarrier):
+    """It cannot even be asked."""
+
+    @override
+    async def label(self, consignment: Consignment, *, service: str, key: str) -> Label:
+        raise CarrierNotReached("fake: was down a moment ago")
+
+
+async def test_a_carrier_that_is_out_of_reach_later_may_have_sold_the_label_before(shop: Shop) -> None:
+    order, parcel = await packed(shop, 1, state="AK", city="Anchorage", postalCode="99906")
+    await buy(shop, order, parcel)
+    await swept(shop, {"fake": OutOfReach()})
+    assert (await parcel_of(shop, order))["label"]["state"] == "BUYING"
+    fake = FakeCarrier()
+    for _ in range(2):
+        await swept(shop, {"fake": fake})
+    assert (await parcel_of(shop, order))["label"]["state"] == "BOUGHT"
+
+
+async def test_a_carrier_that_is_no_longer_set_up_may_have_sold_the_label(shop: Shop) -> None:
+    order, parcel = await packed(shop, 1, state="AK", city="Anchorage", postalCode="99906")
+    await buy(shop, order, parcel)
+    await swept(shop, {})
+    assert (await parcel_of(shop, order))["label"]["state"] == "UNCERTAIN"
