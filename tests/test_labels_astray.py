@@ -94,3 +94,17 @@ async def test_a_carrier_that_is_no_longer_set_up_may_have_sold_the_label(shop: 
     await buy(shop, order, parcel)
     await swept(shop, {})
     assert (await parcel_of(shop, order))["label"]["state"] == "UNCERTAIN"
+
+
+@pytest.mark.parametrize("by", ["its carrier", "staff"])
+async def test_an_order_travels_with_the_number_of_the_label(shop: Shop, by: str) -> None:
+    order, parcel = await packed(shop, 1)
+    number = (await buy(shop, order, parcel)).json()["shipment"]["trackingNumber"]
+    if by == "staff":
+        await shop.staff("PATCH", f"/orders/{order['id']}/status", json={"status": "SHIPPED"})
+    else:
+        clock = Days()
+        clock.later = timedelta(hours=7)
+        await swept(shop, {"fake": FakeCarrier(now=clock)})
+    read = (await shop.staff("GET", f"/orders/{order['id']}")).json()
+    assert (read["status"], read["trackingCompany"], read["trackingNumber"]) == ("SHIPPED", "fake", number)

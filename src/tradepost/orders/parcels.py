@@ -34,11 +34,12 @@ async def ship_rest(tx: Tx, opened: Opened, *, tracking: Tracking = _NO_TRACKING
     """Ships all that is packed, and packs and ships the rest. Raises InsufficientStock."""
     if any(opened.unpacked().values()):
         await _pack(tx, opened, Wanted(tracking=tracking))
-    shipments = (await shipping.of_orders(tx, opened.actor.store_id, [opened.order.id]))[opened.order.id]
-    for shipment in shipments:
+    after = opened.order
+    for shipment in await _shipments(tx, opened):
         if shipment.status is ShipmentStatus.PACKED:
-            await shipping.ship(tx, shipment, tracking=tracking, actor=opened.actor)
-    return await close(tx, opened, _tracked(opened.order, tracking))
+            sent = await shipping.ship(tx, shipment, tracking=tracking, actor=opened.actor)
+            after = _tracked(after, sent.tracking)
+    return await close(tx, opened, after)
 
 
 async def deliver_all(tx: Tx, opened: Opened) -> Opened:
@@ -73,7 +74,11 @@ async def settle_order(db: Database, store_id: UUID, order_id: UUID, change: Cal
     async def unit(tx: Tx) -> None:
         opened = await reopen(tx, order_id, actor=system(store_id))
         await change(tx)
-        await close(tx, opened)
+        after, left_before = opened.order, {one.id for one in opened.shipments if one.shipped_at}
+        for shipment in await _shipments(tx, opened):
+            if shipment.shipped_at and shipment.id not in left_before:
+                after = _tracked(after, shipment.tracking)
+        await close(tx, opened, after)
 
     await db.write(unit)
 
@@ -128,6 +133,12 @@ async def _location(tx: Tx, order_id: UUID, lines: Sequence[ShipmentLine], actor
         msg = "The store has no stock location"
         raise NotFound(msg)
     return found
+
+
+async def _shipments(tx: Tx, opened: Opened) -> Sequence[Shipment]:
+    """As they are by now."""
+    found = await shipping.of_orders(tx, opened.actor.store_id, [opened.order.id])
+    return found.get(opened.order.id, [])
 
 
 def _tracked(order: Order, tracking: Tracking) -> Order:
