@@ -108,3 +108,30 @@ async def test_an_order_travels_with_the_number_of_the_label(shop: Shop, by: str
         await swept(shop, {"fake": FakeCarrier(now=clock)})
     read = (await shop.staff("GET", f"/orders/{order['id']}")).json()
     assert (read["status"], read["trackingCompany"], read["trackingNumber"]) == ("SHIPPED", "fake", number)
+
+
+class Meanwhile(FakeCarrier):
+    """Something happens before it has answered where a parcel is."""
+
+    def __init__(self, clock: Days, happens: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(now=clock)
+        self._happens = happens
+
+    @override
+    async def track(self, tracking_number: str) -> Sequence[TrackingUpdate]:
+        found = await super().track(tracking_number)
+        await self._happens()
+        return found
+
+
+async def test_what_was_asked_of_another_number_says_nothing_of_the_parcel(shop: Shop) -> None:
+    order, parcel = await packed(shop, 1)
+    await buy(shop, order, parcel)
+    clock = Days()
+    clock.later = timedelta(days=3)
+    path = f"/orders/{order['id']}/shipments/{parcel['id']}/ship"
+    carrier = Meanwhile(clock, lambda: shop.staff("POST", path, json={"carrier": "DHL", "trackingNumber": "X1"}))
+    await swept(shop, {"fake": carrier})
+    left = await parcel_of(shop, order)
+    assert (left["status"], left["trackingNumber"]) == ("SHIPPED", "X1")
+    assert await shop.rows("select count(*) from shipment_tracking") == [(0,)]
