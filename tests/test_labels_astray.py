@@ -135,3 +135,45 @@ async def test_what_was_asked_of_another_number_says_nothing_of_the_parcel(shop:
     left = await parcel_of(shop, order)
     assert (left["status"], left["trackingNumber"]) == ("SHIPPED", "X1")
     assert await shop.rows("select count(*) from shipment_tracking") == [(0,)]
+
+
+async def test_the_same_request_does_not_give_back_the_label_that_came_after(database_url: str, ups: Ups) -> None:
+    async with ups_shop(database_url, ups) as shop:
+        order, parcel = await packed(shop, 1)
+        wish = {"carrier": "ups", "service": "03"}
+        once, twice = {"Idempotency-Key": "once"}, {"Idempotency-Key": "twice"}
+        ups.next.append(RESET)
+        await buy(shop, order, parcel, **wish)
+        given_up = await shop.staff("DELETE", label_of(order, parcel), headers=once)
+        await buy(shop, order, parcel, **wish)
+        ups.next.append(RESET)
+        later = await shop.staff("DELETE", label_of(order, parcel), headers=twice)
+        await shop.staff("DELETE", label_of(order, parcel))
+        await buy(shop, order, parcel, **wish)
+        for key, first in ((once, given_up), (twice, later)):
+            again = await shop.staff("DELETE", label_of(order, parcel), headers=key)
+            assert again.headers["idempotency-replayed"] == "true"
+            assert (again.status_code, again.json()) == (first.status_code, first.json())
+        assert (given_up.status_code, later.status_code) == (200, 202)
+        assert (await parcel_of(shop, order))["label"]["state"] == "BOUGHT"
+
+
+async def test_a_label_is_not_lost_where_its_request_is_sent_again_as_it_arrives(database_url: str, ups: Ups) -> None:
+    async with ups_shop(database_url, ups) as shop:
+        order, parcel = await packed(shop, 1)
+        wish = {"carrier": "ups", "service": "03", "key": "once"}
+        ups.next.append(LATE)
+        first = asyncio.create_task(buy(shop, order, parcel, **wish))
+        while ups.next:  # noqa: ASYNC110 - nor has the stub
+            await asyncio.sleep(0.02)
+        with psycopg.connect(shop.url) as meanwhile:
+            meanwhile.execute("select from sales_order for update")
+            ups.released.set()
+            await waiting(shop, 1)
+            again = asyncio.create_task(buy(shop, order, parcel, **wish))
+            await waiting(shop, 2)
+        assert (await first).status_code == 201
+        assert (await again).status_code == 201
+        assert (await buy(shop, order, parcel, **wish)).headers["idempotency-replayed"] == "true"
+        assert (await parcel_of(shop, order))["label"]["state"] == "BOUGHT"
+        assert len(ups.shipments) == 1
