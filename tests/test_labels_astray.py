@@ -9,7 +9,8 @@ import pytest
 from typing_extensions import override
 
 from tests.shop import Shop, open_shop, same_problem
-from tests.test_labels import FAKES, Days, buy, label_of, packed, parcel_of, swept, ups_shop
+from tests.test_labels import FAKES, NEW_YORK, Days, buy, label_of, packed, parcel_of, swept, ups_shop
+from tests.test_order_life import done
 from tests.ups_stub import LATE, RESET, Ups, ups_stub
 from tradepost.app.verifying import verify
 from tradepost.shipping.carriers import CarrierNotReached, Consignment, Label, TrackingUpdate
@@ -54,6 +55,37 @@ async def test_of_a_lost_parcel_it_can_be_said_that_it_came_back(shop: Shop) -> 
     for move, status in (("ship", "SHIPPED"), ("lose", "LOST"), ("return", "RETURNED")):
         told = await shop.staff("POST", f"/orders/{order['id']}/shipments/{parcel['id']}/{move}", json={})
         assert (told.status_code, told.json()["shipment"]["status"]) == (200, status)
+    assert verify(shop.url)
+
+
+@pytest.mark.parametrize("by", ["its carrier", "staff"])
+@pytest.mark.parametrize("instead", ["sent again", "refunded"])
+async def test_what_comes_back_to_an_order_that_no_longer_needs_it_can_be_sold(
+    shop: Shop, instead: str, by: str
+) -> None:
+    product = await shop.product()
+    brought_back = NEW_YORK | {"state": "AK", "city": "Anchorage", "postalCode": "99909"}
+    order = (await shop.order((product, 1), shippingAddress=brought_back)).json()
+    await done(shop, "POST", order, "/payment", paymentMethodId="cash_on_delivery")
+    await done(shop, "POST", order, "/captures")
+    parcel = (await done(shop, "POST", order, "/shipments"))["shipment"]
+    await buy(shop, order, parcel)
+    await done(shop, "POST", order, f"/shipments/{parcel['id']}/ship")
+    if instead == "sent again":
+        await done(shop, "POST", order, f"/shipments/{parcel['id']}/lose")
+        another = (await done(shop, "POST", order, "/shipments"))["shipment"]
+        await done(shop, "POST", order, f"/shipments/{another['id']}/ship")
+    else:
+        refunded = await done(shop, "POST", order, "/refunds")
+        assert refunded["order"]["status"] == "REFUNDED"
+    if by == "staff":
+        await done(shop, "POST", order, f"/shipments/{parcel['id']}/return")
+    else:
+        clock = Days()
+        clock.later = timedelta(days=6)
+        await swept(shop, {"fake": FakeCarrier(now=clock)})
+    assert await shop.rows("select count(*) from shipment where status = 'RETURNED'") == [(1,)]
+    assert await shop.stock(product) == (9 if instead == "sent again" else 10)
     assert verify(shop.url)
 
 
