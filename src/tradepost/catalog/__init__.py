@@ -32,7 +32,7 @@ from tradepost.catalog.model import (
     VariantRequired,
     openings,
 )
-from tradepost.catalog.store import find, get
+from tradepost.catalog.store import find, get, on_sale
 
 __all__ = [
     "ActiveVariantRequired",
@@ -66,5 +66,6 @@ __all__ = [
     "find",
     "generate",
     "get",
+    "on_sale",
     "openings",
 ]
