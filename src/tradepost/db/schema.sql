@@ -721,20 +721,23 @@ comment on column search_standing.price is 'Minor units, of the cheapest active 
 create table search_shelf (
   store_id uuid not null,
   id integer generated always as identity,
+  key text not null,
   category_ids uuid[] not null,
-  primary key (store_id, id)
+  primary key (store_id, id),
+  constraint search_shelf_once unique (store_id, key)
 );
 comment on table search_shelf is 'Sets of categories that products are in or inside, each once: products are counted by set, and then sets by category. Only ever added to.';
-create unique index search_shelf_once on search_shelf (store_id, md5(category_ids::text));
+comment on column search_shelf.key is 'A hash of what is in the set.';
 
 create table search_choice (
   store_id uuid not null,
   id integer generated always as identity,
+  key text not null,
   combinations jsonb not null,
-  primary key (store_id, id)
+  primary key (store_id, id),
+  constraint search_choice_once unique (store_id, key)
 );
 comment on table search_choice is 'Sets of combinations of options that products come in, each once, as search_shelf.';
-create unique index search_choice_once on search_choice (store_id, md5(combinations::text));
 
 create table search_sold (
   store_id uuid not null,

@@ -1,5 +1,6 @@
 """Every statement that writes the default engine's tables. All of one store happens under the lock of its position."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -22,6 +23,18 @@ class Written(NamedTuple):
     lexicon: list[str]
     shelf: str
     choice: str
+
+    @property
+    def shelf_key(self) -> str:
+        return _key(self.shelf)
+
+    @property
+    def choice_key(self) -> str:
+        return _key(self.choice)
+
+
+def _key(content: str) -> str:
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def written(document: Document, stems: Mapping[str, str]) -> Written:
@@ -170,33 +183,35 @@ async def put_documents(tx: Tx, store_id: UUID, documents: Sequence[Document], r
 
 async def put_sets(tx: Tx, store_id: UUID, rows: Sequence[Written]) -> None:
     """The sets of categories and of combinations that are not known yet."""
+    shelves = {row.shelf_key: row.shelf for row in rows}
+    choices = {row.choice_key: row.choice for row in rows}
     await tx.run(
         """
-        insert into search_shelf (store_id, category_ids)
-        select %(store_id)s, wanted.ids::uuid[]
-        from unnest(%(shelves)s) as wanted (ids)
+        insert into search_shelf (store_id, key, category_ids)
+        select %(store_id)s, wanted.key, wanted.ids::uuid[]
+        from unnest(%(keys)s, %(shelves)s) as wanted (key, ids)
         where not exists (
           select
           from search_shelf as known
           where known.store_id = %(store_id)s
-            and md5(known.category_ids::text) = md5(wanted.ids::uuid[]::text)
+            and known.key = wanted.key
         )
         """,
-        {"store_id": store_id, "shelves": texts(sorted({row.shelf for row in rows}))},
+        {"store_id": store_id, "keys": texts(list(shelves)), "shelves": texts(list(shelves.values()))},
     )
     await tx.run(
         """
-        insert into search_choice (store_id, combinations)
-        select %(store_id)s, wanted.combinations::jsonb
-        from unnest(%(choices)s) as wanted (combinations)
+        insert into search_choice (store_id, key, combinations)
+        select %(store_id)s, wanted.key, wanted.combinations::jsonb
+        from unnest(%(keys)s, %(choices)s) as wanted (key, combinations)
         where not exists (
           select
           from search_choice as known
           where known.store_id = %(store_id)s
-            and md5(known.combinations::text) = md5(wanted.combinations::jsonb::text)
+            and known.key = wanted.key
         )
         """,
-        {"store_id": store_id, "choices": texts(sorted({row.choice for row in rows}))},
+        {"store_id": store_id, "keys": texts(list(choices)), "choices": texts(list(choices.values()))},
     )
 
 
@@ -210,10 +225,8 @@ async def put_standings(tx: Tx, store_id: UUID, documents: Sequence[Document], r
                document.in_stock = 1, shelf.id, choice.id
         from unnest(%(ids)s, %(names)s, %(prices)s, %(featured)s, %(in_stock)s, %(shelves)s, %(choices)s)
              as document (product_id, name, price, featured, in_stock, shelf, choice)
-        join search_shelf as shelf
-          on shelf.store_id = %(store_id)s and md5(shelf.category_ids::text) = md5(document.shelf::uuid[]::text)
-        join search_choice as choice
-          on choice.store_id = %(store_id)s and md5(choice.combinations::text) = md5(document.choice::jsonb::text)
+        join search_shelf as shelf on shelf.store_id = %(store_id)s and shelf.key = document.shelf
+        join search_choice as choice on choice.store_id = %(store_id)s and choice.key = document.choice
         on conflict (store_id, product_id) do update
           set name = excluded.name,
               price = excluded.price,
@@ -229,8 +242,8 @@ async def put_standings(tx: Tx, store_id: UUID, documents: Sequence[Document], r
             "prices": bigints([document.price for document in documents]),
             "featured": integers([document.is_featured for document in documents]),
             "in_stock": integers([document.in_stock for document in documents]),
-            "shelves": texts([row.shelf for row in rows]),
-            "choices": texts([row.choice for row in rows]),
+            "shelves": texts([row.shelf_key for row in rows]),
+            "choices": texts([row.choice_key for row in rows]),
         },
     )
 
