@@ -166,10 +166,12 @@ def decode_query(query_string: bytes, kind: type[Body]) -> Body:
         member = _MEMBER.fullmatch(name)
         if member and member[1] in many_named(kind):
             members[member[1]][member[2]].append(value)
-        elif name in fields:
+        elif name in fields or name in members:
             raise invalid(f"?{name[:50]}", "repeated_parameter", "is given more than once")
         else:
             fields[name] = value
+    for name in members.keys() & fields.keys():
+        raise invalid(f"?{name}", "repeated_parameter", "is given more than once")
     try:
         query = msgspec.convert(fields | members, kind, strict=False, dec_hook=_read_amount)
     except msgspec.ValidationError as error:
