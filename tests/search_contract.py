@@ -1,4 +1,4 @@
-"""What any search engine keeps: subclass EngineContract, and give it an `engine` and a `store` that it knows nothing of.
+"""What any search engine keeps: subclass EngineContract, and give it an `engine` that knows nothing of its stores.
 
 Documents in, queries to hits: nothing here knows how an engine does it.
 """

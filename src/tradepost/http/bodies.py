@@ -227,7 +227,7 @@ def _refuse_forbidden(value: Any, pointer: str) -> None:  # noqa: ANN401 - any J
                 _refuse_forbidden(inner, f"{pointer}/{at}")
 
 
-_PATH = re.compile(r" - at `\$(.*)`$")
+_PATH = re.compile(r" - at (?:`key` in )?`\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 _FIELD = re.compile(r"(missing required|contains unknown) field `(.*?)`")
 _RANGE = re.compile(r"[<>]=? ?-?\d|length|out of range|multiple")
