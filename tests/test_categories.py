@@ -184,21 +184,21 @@ async def test_two_categories_that_move_into_each_other_do_not_both(shop: Shop) 
         assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 1}
         refused = next(answer for answer in answers if answer.status_code == 409)
         assert same_problem(refused, 409, "category_cycle", "/parentId")
-        assert sorted(map(len, [await tree(shop)])) == [1]
+        assert len(await tree(shop)) == 1
         for each in (one, other):
             await shop.staff("PATCH", f"/categories/{each['id']}", json={"parentId": None})
     assert verify(shop.url)
 
 
 async def test_many_moves_at_once_leave_a_tree(shop: Shop) -> None:
-    made = [await category(shop, f"C{number}") for number in range(8)]
+    made = [await category(shop, f"C{number}") for number in range(5)]
     moves = [(one, other) for one in made for other in made if one != other]
     answers = await asyncio.gather(
         *(shop.staff("PATCH", f"/categories/{one['id']}", json={"parentId": other["id"]}) for one, other in moves)
     )
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert verify(shop.url)
-    assert await shop.rows("select count(*), count(distinct path) from category") == [(8, 8)]
+    assert await shop.rows("select count(*), count(distinct path) from category") == [(5, 5)]
 
 
 async def test_a_tree_has_an_end(shop: Shop) -> None:

@@ -31,6 +31,7 @@ from tradepost.http.clients import Clients
 from tradepost.http.counting import MemoryCounter
 from tradepost.http.csrf import Csrf
 from tradepost.http.edge import Edge
+from tradepost.http.keeping import Keeper, MemoryShelf
 from tradepost.http.limits import Limits, Policy
 from tradepost.http.resources import Router
 from tradepost.http.routes import PUBLIC, Gate, resources
@@ -221,7 +222,9 @@ async def _door(actor: Actor, *, address: str = "192.0.2.1") -> AsyncIterator[ht
     async def lifespan() -> AsyncIterator[None]:
         yield
 
-    gate = Gate(services, identify, {"sign_in": PUBLIC}, Csrf(b"secret", origins=frozenset()))
+    gate = Gate(
+        services, identify, {"sign_in": PUBLIC}, Csrf(b"secret", origins=frozenset()), Keeper(MemoryShelf(), seconds=0)
+    )
     edge: Any = Edge(Router(resources(routes.operations, gate)), lifespan)
     transport = httpx2.ASGITransport(app=edge, client=(address, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost/api/v1") as client:

@@ -24,7 +24,9 @@ from tradepost.app.settings import Settings, SettingsInvalid, load
 from tradepost.core import money
 from tradepost.shipping import carriers
 from tradepost.shipping.carriers import (
+    CarrierNotReached,
     CarrierRefused,
+    Carriers,
     CarrierUnavailable,
     Consignment,
     Label,
@@ -127,6 +129,8 @@ def test_a_mistake_in_a_table_is_pointed_at(changes: dict[str, Any], place: str)
 class Scripted:
     """A carrier that offers these rates, or raises, or waits for an event that may never come."""
 
+    keeps_keys = True
+
     def __init__(self, name: str, *offers: tuple[str, int], **how: Any) -> None:
         self.name = name
         self._offers = offers
@@ -190,6 +194,7 @@ async def test_a_carrier_that_hangs_costs_no_more_than_the_deadline_and_the_tabl
     ("error", "code", "stands_in"),
     [
         (CarrierUnavailable("x: down"), "carrier_unavailable", True),
+        (CarrierNotReached("x: was down a moment ago"), "carrier_not_reached", True),
         (CarrierRefused("x: no"), "carrier_refused", False),
         (RuntimeError("a mistake of ours"), "carrier_unavailable", True),
     ],
@@ -227,14 +232,12 @@ UPS_SETTINGS = {
 async def test_settings_say_who_carries() -> None:
     settings = load(UPS_SETTINGS | {"TRADEPOST_CARRIERS": "ups, fake", "TRADEPOST_SHIPPING_TABLE": json.dumps(TABLE)})
     made = app_shipping.carriers(settings)
-    assert list(made) == ["ups", "fake"]
-    assert [carrier.name for carrier in made.values()] == ["ups", "fake"]
-    for carrier in made.values():
-        await carrier.close()
-    assert app_shipping.table(settings) is not None
-    assert app_shipping.sender(settings) == Place("Shop", ("1 Dock Road",), "Atlanta", "US", postal_code="30301")
-    none = Settings()
-    assert (app_shipping.carriers(none), app_shipping.table(none), app_shipping.sender(none)) == ({}, None, None)
+    assert list(made.by_name) == ["ups", "fake"]
+    assert [carrier.name for carrier in made.by_name.values()] == ["ups", "fake"]
+    await made.close()
+    assert made.table is not None
+    assert made.origin() == Place("Shop", ("1 Dock Road",), "Atlanta", "US", postal_code="30301")
+    assert app_shipping.carriers(Settings()) == Carriers({})
 
 
 @pytest.mark.parametrize(

@@ -79,9 +79,9 @@ def serve(*, demo: bool) -> None:
             from tradepost.app import serving
 
             if demo:
-                from tradepost.app.demo import welcome, with_payments
+                from tradepost.app.demo import welcome, with_fakes
 
-                settings = with_payments(settings)
+                settings = with_fakes(settings)
                 welcome(settings, url)
             serving.serve(settings, url, embedded)
 

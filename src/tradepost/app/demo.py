@@ -27,6 +27,9 @@ _CHUNK = 500
 _FIRST = "Ada Grace Alan Edsger Barbara Donald Radia Tim Margaret Ken Frances Dennis Hedy Niklaus Sophie John".split()
 _LAST = "Lovelace Hopper Turing Dijkstra Liskov Knuth Perlman Lee Hamilton Thompson Allen Ritchie Lamarr Wirth".split()
 _CITIES = [("London", "SW1Y 4JH", "GB"), ("Utrecht", "3511 LN", "NL"), ("Lyon", "69001", "FR"), ("Graz", "8010", "AT")]
+_SHIP_FROM = (
+    '{"name": "Tradepost Demo", "lines": ["1 Dock Road"], "city": "London", "postalCode": "E16 1AA", "country": "GB"}'
+)
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -55,11 +58,16 @@ async def seed(url: str, size: Size) -> Size:
         return await filling.counts()
 
 
-def with_payments(settings: Settings) -> Settings:
-    """The same with the fake payment provider, so that payments can be tried out, and made to fail."""
-    if "fake" in settings.payment_providers:
-        return settings
-    return msgspec.structs.replace(settings, payments=f"{settings.payments},fake".strip(","))
+def with_fakes(settings: Settings) -> Settings:
+    """The same with the fake payment provider and, where no carrier is named, the fake carrier.
+
+    Both can be made to fail.
+    """
+    if "fake" not in settings.payment_providers:
+        settings = msgspec.structs.replace(settings, payments=f"{settings.payments},fake".strip(","))
+    if not settings.carriers:
+        settings = msgspec.structs.replace(settings, carriers="fake", ship_from=settings.ship_from or _SHIP_FROM)
+    return settings
 
 
 def welcome(settings: Settings, url: str) -> None:

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+import msgspec
 import structlog
 from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
-from tradepost.app import databases, operating, wiring
+from tradepost.app import databases, operating, paying, wiring
 from tradepost.app.settings import Settings, load
 from tradepost.core import crash_points
 from tradepost.http import logs
@@ -25,6 +26,7 @@ _WATCH_SECONDS = 0.5
 _TIDY_SECONDS = 3600.0
 _JOIN_SECONDS = 5.0
 _RESTART_SECONDS = 0.5
+_OF_THE_DEMO = ("payments", "carriers", "ship_from")
 
 
 def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | None) -> None:
@@ -32,15 +34,20 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
 
     A worker that dies is started again, and so is the embedded database.
     """
+    paying.load(settings)
     with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
-        os.environ["TRADEPOST_DATABASE_URL"] = url
-        os.environ.pop("TRADEPOST_DATABASE_URL_FILE", None)
-        os.environ["TRADEPOST_PAYMENTS"] = settings.payments
-        os.environ.pop("TRADEPOST_PAYMENTS_FILE", None)
+        _hand_down(database_url=url, **{name: getattr(settings, name) for name in _OF_THE_DEMO})
         os.register_at_fork(after_in_child=_hear_stops)
         while not _served(settings):
             log.warning("server_started_again")
             time.sleep(_RESTART_SECONDS)
+
+
+def _hand_down(**values: str) -> None:
+    """Settings that the workers are to have, whatever their environment says."""
+    for name, value in values.items():
+        os.environ[f"TRADEPOST_{name.upper()}"] = value
+        os.environ.pop(f"TRADEPOST_{name.upper()}_FILE", None)
 
 
 def _served(settings: Settings) -> bool:
@@ -123,4 +130,4 @@ def _revive(embedded: databases.EmbeddedDatabase | None) -> None:
 
 def _tidy(url: str) -> None:
     forgotten = asyncio.run(operating.tidy(url))
-    log.info("tidied", idempotency_answers=forgotten)
+    log.info("tidied", **msgspec.structs.asdict(forgotten))

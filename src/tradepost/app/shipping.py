@@ -1,19 +1,12 @@
 """Who carries parcels in this installation, from its settings."""
 
 from tradepost.app.settings import Settings
-from tradepost.shipping.carriers import Carrier, Place, TableRates, UpsAccount, carriers_of, place_of, table_of
+from tradepost.shipping.carriers import Carriers, TableRates, UpsAccount, carriers_of, place_of, table_of
 
 
-def carriers(settings: Settings) -> dict[str, Carrier]:
-    """By name, in the order of the setting; to be closed."""
+def carriers(settings: Settings) -> Carriers:
+    """In the order of the setting; to be closed."""
     ups = UpsAccount(settings.ups_url, settings.ups_account, settings.ups_client_id, settings.ups_client_secret)
-    return carriers_of(settings.carrier_names, ups=ups)
-
-
-def table(settings: Settings) -> TableRates | None:
-    return TableRates(table_of(settings.shipping_table)) if settings.shipping_table else None
-
-
-def sender(settings: Settings) -> Place | None:
-    """Where parcels come from; never None where there are carriers."""
-    return place_of(settings.ship_from) if settings.ship_from else None
+    table = TableRates(table_of(settings.shipping_table)) if settings.shipping_table else None
+    sender = place_of(settings.ship_from) if settings.ship_from else None
+    return Carriers(carriers_of(settings.carrier_names, ups=ups), table, sender)

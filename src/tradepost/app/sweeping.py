@@ -1,17 +1,18 @@
-"""What an API process does beside answering, until there is a worker: payments that wait, orders that expire."""
+"""What an API process does beside answering, until there is a worker: it sees to payments, orders and parcels."""
 
 import asyncio
 from contextlib import suppress
-from uuid import UUID
+from functools import partial
 
 import structlog
 
+from tradepost import payments, shipping
 from tradepost.app.settings import Settings
 from tradepost.core.errors import Unavailable
 from tradepost.db import Database
-from tradepost.orders import expiring, paying
-from tradepost.payments import Providers, Sweep
-from tradepost.payments.sweeping import Change
+from tradepost.orders import expiring, parcels, paying
+from tradepost.payments import Providers
+from tradepost.shipping.carriers import Carriers
 
 log = structlog.get_logger()
 
@@ -19,11 +20,14 @@ log = structlog.get_logger()
 class Sweeper:
     """Runs every few seconds; several processes may, each takes what no other has. `sweep_seconds` of 0 is never."""
 
-    def __init__(self, settings: Settings, db: Database, providers: Providers) -> None:
+    def __init__(self, settings: Settings, db: Database, providers: Providers, carriers: Carriers) -> None:
         self._db = db
         self._seconds = settings.sweep_seconds
         self._unpaid_minutes = settings.unpaid_minutes
-        self._sweep = Sweep(db, providers, self._settle)
+        minutes = settings.action_minutes
+        self._payments = payments.Sweep(db, providers, partial(paying.settle_order, db), action_minutes=minutes)
+        settle = partial(parcels.settle_order, db)
+        self._parcels = shipping.Sweep(db, carriers, settle, track_minutes=settings.track_minutes)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -38,12 +42,10 @@ class Sweeper:
 
     async def run_once(self) -> None:
         """Everything that is due now."""
-        await self._sweep.run_once()
+        await self._payments.run_once()
+        await self._parcels.run_once()
         if self._unpaid_minutes:
             await expiring.expire(self._db, minutes=self._unpaid_minutes)
-
-    async def _settle(self, store_id: UUID, order_id: UUID, change: Change) -> None:
-        await paying.settle_order(self._db, store_id, order_id, change)
 
     async def _run(self) -> None:
         while True:

@@ -12,7 +12,7 @@ from tradepost import inventory
 from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, addresses
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
-from tradepost.app import health, paying
+from tradepost.app import health, paying, shipping
 from tradepost.app.following import Following
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
@@ -35,6 +35,7 @@ from tradepost.http.cors import Cors
 from tradepost.http.counting import MemoryCounter
 from tradepost.http.csrf import Csrf
 from tradepost.http.edge import Edge
+from tradepost.http.keeping import Keeper, MemoryShelf, Shelf
 from tradepost.http.limits import Counter, Limits
 from tradepost.http.logs import AccessLog
 from tradepost.http.openapi import Document, document
@@ -109,17 +110,19 @@ def application(settings: Settings, url: str) -> ASGIApp:
     clients = Clients(settings.trusted_networks)
     limits = Limits(_counter(settings), clients, settings.rates)
     providers = paying.providers_of(settings, db)
-    sweeper = Sweeper(settings, db, providers)
+    carriers = shipping.carriers(settings)
+    sweeper = Sweeper(settings, db, providers, carriers)
     engine = PostgresEngine(db)
     following = Following(Follower(db, engine), seconds=settings.search_seconds)
     services = Services(
         db,
         CursorSigner(secret),
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
-        *(providers, paying.stripe_inbox_of(settings), Searching(engine)),
+        *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
-    gate = Gate(services, identity, RIGHTS, csrf, require_key=settings.require_idempotency_key)
+    keeper = Keeper(_shelf(settings), seconds=settings.keep_seconds)
+    gate = Gate(services, identity, RIGHTS, csrf, keeper, require_key=settings.require_idempotency_key)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -136,9 +139,11 @@ def application(settings: Settings, url: str) -> ASGIApp:
             await background.close()
             await outbox.close()
             await providers.close()
+            await carriers.close()
             passwords.close()
             await db.close()
             await limits.close()
+            await keeper.close()
 
     router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document)])
     access = AccessLog() if settings.log_level in ("debug", "info") else None
@@ -152,3 +157,11 @@ def _counter(settings: Settings) -> Counter:
     from tradepost.http.shared_counting import RedisCounter  # noqa: PLC0415 - an extra, and 0.2 s of start
 
     return RedisCounter(settings.redis_url)
+
+
+def _shelf(settings: Settings) -> Shelf:
+    if not settings.redis_url:
+        return MemoryShelf()
+    from tradepost.http.shared_keeping import RedisShelf  # noqa: PLC0415 - an extra, and 0.2 s of start
+
+    return RedisShelf(settings.redis_url)

@@ -33,6 +33,7 @@ from tradepost.catalog.model import (
     openings,
 )
 from tradepost.catalog.store import find, get, on_sale
+from tradepost.catalog.weights import weights
 
 __all__ = [
     "ActiveVariantRequired",
@@ -68,4 +69,5 @@ __all__ = [
     "get",
     "on_sale",
     "openings",
+    "weights",
 ]

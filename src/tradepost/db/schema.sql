@@ -69,8 +69,10 @@ create table staff_role (
   version integer not null default 1 check (version > 0),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  refund_limit bigint check (refund_limit >= 0),
   constraint staff_role_name_once unique (store_id, name)
 );
+comment on column staff_role.refund_limit is 'What each person of the role may give back of one order, in minor units of the store''s currency. Null is without limit.';
 alter table staff_role add primary key (store_id, id);
 
 create table account (
@@ -442,6 +444,7 @@ create table order_line (
   discount_amount bigint not null check (discount_amount >= 0),
   tax_amount bigint not null check (tax_amount >= 0),
   total_amount bigint not null,
+  image_url text,
   primary key (store_id, order_id, id),
   foreign key (store_id, order_id) references sales_order,
   check (subtotal = price * quantity)
@@ -490,12 +493,15 @@ create table shipment (
   updated_at timestamptz not null default now(),
   shipped_at timestamptz,
   delivered_at timestamptz,
+  track_due_at timestamptz,
   foreign key (store_id, order_id) references sales_order,
   foreign key (store_id, location_id) references stock_location
 );
 comment on table shipment is 'A parcel of an order, from one location. Its units leave the stock when it is SHIPPED.';
 create index shipment_of_order on shipment (store_id, order_id, id);
+comment on column shipment.track_due_at is 'When its carrier is asked again where it is; null where there is nothing to ask.';
 create index shipment_by_tracking on shipment (store_id, tracking_number) where tracking_number is not null;
+create index shipment_to_track on shipment (lower(carrier), track_due_at) where track_due_at is not null;
 -- After its other indexes, as that of orders is.
 alter table shipment add primary key (store_id, id);
 
@@ -511,6 +517,57 @@ create table shipment_line (
   foreign key (store_id, order_id, line_id) references order_line
 );
 create index shipment_line_of_order on shipment_line (store_id, order_id);
+
+create table shipment_label (
+  store_id uuid not null,
+  id uuid not null,
+  order_id uuid not null,
+  shipment_id uuid not null,
+  carrier text not null,
+  service text not null,
+  state text not null check (state in ('BUYING', 'BOUGHT', 'REFUSED', 'UNCERTAIN', 'GIVEN_UP', 'VOIDING', 'VOIDED')),
+  consignment jsonb not null,
+  reference text,
+  tracking_number text,
+  tracking_url text,
+  amount bigint check (amount >= 0 and amount < 1000000000000000),
+  currency text,
+  document bytea,
+  media_type text,
+  attempts integer not null default 0,
+  next_try_at timestamptz not null,
+  last_error text,
+  request_key bytea,
+  actor_kind text not null,
+  actor_id uuid,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (store_id, id),
+  foreign key (store_id, shipment_id) references shipment,
+  constraint bought_is_known check (state not in ('BOUGHT', 'VOIDING', 'VOIDED') or reference is not null)
+);
+comment on table shipment_label is 'A label asked of a carrier for a parcel: written down before the call, settled after it.';
+comment on column shipment_label.amount is 'Minor units of its currency: what the carrier charges the shop.';
+create unique index one_label_a_shipment on shipment_label (store_id, shipment_id)
+  where state in ('BUYING', 'BOUGHT', 'UNCERTAIN', 'VOIDING');
+create index shipment_label_of_shipment on shipment_label (store_id, shipment_id, id);
+create unique index shipment_label_of_request on shipment_label (store_id, request_key) where request_key is not null;
+create index shipment_label_due on shipment_label (next_try_at) where state in ('BUYING', 'VOIDING');
+
+create table shipment_tracking (
+  store_id uuid not null,
+  shipment_id uuid not null,
+  reference text not null,
+  status text not null,
+  happened_at timestamptz not null,
+  place text not null,
+  text text not null,
+  created_at timestamptz not null default now(),
+  primary key (store_id, shipment_id, reference),
+  foreign key (store_id, shipment_id) references shipment
+);
+comment on table shipment_tracking is 'What carriers said of parcels, each of it once.';
+
 create table payment (
   store_id uuid not null,
   id uuid not null,
@@ -561,8 +618,10 @@ create table payment_operation (
   actor_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  given_by uuid,
   foreign key (store_id, payment_id) references payment
 );
+comment on column payment_operation.given_by is 'Of a refund: the person whose own decision it is, and whose limit it counts against. Null where it follows from something else, such as a cancellation.';
 comment on table payment_operation is 'What is asked of a provider: written before the call, settled after it. The provider''s idempotency key is made of the id and never changes.';
 comment on column payment_operation.next_try_at is 'When the sweep may carry it out (again); until then whoever began it is at work.';
 comment on column payment_operation.request_key is 'The idempotency key, hashed, of the request that asked for it: the same request again goes on with it.';
@@ -578,7 +637,7 @@ create table payment_entry (
   store_id uuid not null,
   payment_id uuid not null,
   id uuid not null,
-  kind text not null check (kind in ('authorize', 'capture', 'refund', 'void')),
+  kind text not null check (kind in ('authorize', 'capture', 'refund', 'refund_undone', 'void')),
   amount bigint not null check (amount > 0),
   provider text not null,
   reference text not null,
@@ -614,6 +673,7 @@ create table provider_event (
 );
 comment on table provider_event is 'What providers told us, as they said it. It is a hint to look: the truth is fetched from the provider.';
 create index provider_event_unworked on provider_event (next_try_at) where worked_at is null;
+create index provider_event_worked on provider_event (worked_at) where worked_at is not null;
 
 create table fake_payment_object (
   key text primary key,
@@ -632,6 +692,7 @@ create table fake_payment_object (
 );
 comment on table fake_payment_object is 'What the fake provider of demos and tests remembers, by idempotency key: the books of another house, which no code but the fake''s reads.';
 create index fake_payment_object_of_intent on fake_payment_object (intent_ref);
+create index fake_payment_object_by_time on fake_payment_object (created_at) where kind = 'intent';
 
 create table order_return (
   store_id uuid not null,

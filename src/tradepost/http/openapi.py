@@ -79,7 +79,7 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
         "summary": operation.summary,
         "description": operation.description,
         "parameters": _parameters(operation, components),
-        "responses": {str(operation.status): _success(operation, by_type), **_problems(operation, permission)},
+        "responses": _successes(operation, by_type) | _problems(operation, permission),
         "x-permission": permission,
         "security": _security(permission),
     }
@@ -88,7 +88,7 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
         if operation.example is not None:
             content["example"] = operation.example
         shown["requestBody"] = {"required": True, "content": {"application/json": content}}
-    elif operation.raw:
+    elif operation.signature is not None:
         shown["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return shown
 
@@ -99,8 +99,16 @@ def _security(permission: str) -> list[Document]:
     return [{}, *keys, {"orderToken": []}] if is_open(permission) else keys
 
 
-def _success(operation: Operation, by_type: Document) -> Document:
-    shown: Document = {"description": http.HTTPStatus(operation.status).phrase}
+def _successes(operation: Operation, by_type: Document) -> Document:
+    statuses = [operation.status, http.HTTPStatus.ACCEPTED] if operation.may_be_later else [operation.status]
+    found = {str(int(status)): _success(operation, status, by_type) for status in statuses}
+    if operation.kept_unless is not None:
+        found["304"] = {"description": "The ETag is one of If-None-Match: you have it already"}
+    return found
+
+
+def _success(operation: Operation, status: int, by_type: Document) -> Document:
+    shown: Document = {"description": http.HTTPStatus(status).phrase}
     if operation.answer is not None:
         shown["content"] = {"application/json": {"schema": by_type[str(operation.answer)]}}
     return shown
@@ -118,6 +126,11 @@ def _parameters(operation: Operation, components: Document) -> list[Document]:
             | ({"style": "deepObject", "explode": True} if name in many_named(operation.query) else {})
             for name, property_ in schema["properties"].items()
         ]
+    if operation.kept_unless is not None:
+        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    if operation.signature is not None:
+        schema = {"type": "string", "minLength": 1}
+        found.append({"name": operation.signature, "in": "header", "required": True, "schema": schema})
     if operation.keyed:
         key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
         found.append(
@@ -150,7 +163,7 @@ def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
         found.append(CsrfFailed)
     if _PARAMETER.search(operation.path) or not operation.problems:
         found.append(NotFound)
-    if operation.body is not None or operation.raw:
+    if operation.body is not None or operation.signature is not None:
         found += [MalformedJson, BodyTooLarge, UnsupportedMediaType, EncodingNotSupported, CardDataNotAllowed]
     if operation.keyed:
         found += [IdempotencyKeyInvalid, IdempotencyKeyRequired, IdempotencyInFlight, IdempotencyKeyReused]

@@ -1,15 +1,15 @@
 """Parcels of an order: packed, shipped, delivered, or not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
 
 from tradepost import inventory, shipping
-from tradepost.core.actors import Actor
+from tradepost.core.actors import Actor, system
 from tradepost.core.errors import FieldError, NotFound, ValidationFailed
-from tradepost.db import Tx
-from tradepost.orders.life import Opened, close
+from tradepost.db import Database, Tx
+from tradepost.orders.life import Opened, close, reopen
 from tradepost.orders.model import Order
 from tradepost.shipping import Shipment, ShipmentLine, ShipmentStatus, Tracking
 
@@ -65,6 +65,17 @@ async def move(tx: Tx, opened: Opened, shipment_id: UUID, to: ShipmentStatus) ->
     }[to]
     moved = await act(tx, of(opened, shipment_id), actor=opened.actor)
     return await close(tx, opened), moved
+
+
+async def settle_order(db: Database, store_id: UUID, order_id: UUID, change: Callable[[Tx], Awaitable[None]]) -> None:
+    """Something became of a parcel: the order is locked, changed, and brought in line. See `shipping.Sweep`."""
+
+    async def unit(tx: Tx) -> None:
+        opened = await reopen(tx, order_id, actor=system(store_id))
+        await change(tx)
+        await close(tx, opened)
+
+    await db.write(unit)
 
 
 def of(opened: Opened, shipment_id: UUID) -> Shipment:

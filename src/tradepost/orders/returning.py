@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import inventory, payments
+from tradepost import inventory
 from tradepost.core.errors import FieldError, NotFound, ValidationFailed
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
@@ -13,6 +13,7 @@ from tradepost.events import publish
 from tradepost.orders import returns, store
 from tradepost.orders.events import ReturnApproved, ReturnReceived, ReturnRefunded, ReturnRejected, ReturnRequested
 from tradepost.orders.life import Opened
+from tradepost.orders.paying import give_back
 from tradepost.orders.returns import STATES, FeeExceedsValue, Return, ReturnStatus, Wanted
 from tradepost.payments import Operation
 from tradepost.shipping import ShipmentStatus
@@ -75,7 +76,8 @@ async def receive(
 async def refund(tx: Tx, opened: Opened, return_id: UUID, *, fee: int, shipping: int) -> Sequence[Operation]:
     """Asks for what its goods were paid with, and some of the shipping, less a fee, to be given back.
 
-    Raises NotFound, InvalidTransition, FeeExceedsValue, RefundExceedsCaptured, before any provider is asked.
+    Raises NotFound, InvalidTransition, FeeExceedsValue, RefundLimitExceeded, RefundExceedsCaptured; no provider is
+    asked then.
     """
     one = await _get(tx, opened, return_id)
     STATES.check(one.status, ReturnStatus.REFUNDED)
@@ -87,7 +89,7 @@ async def refund(tx: Tx, opened: Opened, return_id: UUID, *, fee: int, shipping:
         )
     await publish(tx, ReturnRefunded(opened.order.id, amount), actor=opened.actor, subject_id=return_id)
     await _move(tx, opened, msgspec.structs.replace(one, refund_amount=amount), ReturnStatus.REFUNDED)
-    return await payments.request_refund(tx, opened.order.id, amount, _BECAUSE, opened.actor) if amount else []
+    return await give_back(tx, opened, amount, _BECAUSE) if amount else []
 
 
 async def _get(tx: Tx, opened: Opened, return_id: UUID) -> Return:

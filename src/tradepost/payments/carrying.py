@@ -1,6 +1,5 @@
 """The call: between the transaction that wrote down what is wanted and the one that records what came of it."""
 
-import random
 from datetime import timedelta
 from functools import partial
 
@@ -8,6 +7,7 @@ import structlog
 
 from tradepost.core.clock import now
 from tradepost.core.crash_points import crash_point
+from tradepost.core.waiting import backoff
 from tradepost.db import Database, Tx
 from tradepost.payments.comparing import check_same, outcome
 from tradepost.payments.model import Declined, Kind, Operation, PaymentMismatch, Result, Status, Voided
@@ -19,7 +19,6 @@ log = structlog.get_logger()
 KEY_LASTS = timedelta(hours=20)
 """Providers forget keys after a day. From then on the same key again would be another charge."""
 _STUBBORN = 3
-_FIRST_WAIT, _LONGEST_WAIT = 5.0, 3600.0
 
 
 async def carry_out(db: Database, providers: Providers, operation: Operation) -> Result:
@@ -37,6 +36,7 @@ async def carry_out(db: Database, providers: Providers, operation: Operation) ->
             log.critical(
                 "payment_provider_refuses", provider=provider.name, operation=str(operation.id), why=error.detail
             )
+        crash_point("after_silence")
         await db.write(partial(_note, operation=operation, error=error.detail))
         raise
     crash_point("after_call")
@@ -47,15 +47,12 @@ async def _note(tx: Tx, *, operation: Operation, error: str) -> None:
     await operations.set_tried(tx, operation, error=error, seconds=backoff(operation.attempts))
 
 
-def backoff(attempts: int) -> float:
-    """Seconds to the next attempt: twice as long each time, with jitter, so that not all come back at once."""
-    longest = min(_FIRST_WAIT * 2 ** min(attempts, 20), _LONGEST_WAIT)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-
-
 async def _result(provider: Provider, operation: Operation) -> Result:
-    """One that was tried before may have taken effect: the provider is asked what it has before it is told again."""
-    if operation.attempts and provider.is_remote:
+    """One that was tried before may have taken effect: the provider is asked what it has before it is told again.
+
+    So may an old one that no sweep has tried: its own request did, and now comes again.
+    """
+    if provider.is_remote and (operation.attempts or _is_old(operation)):
         found = await _look(provider, operation)
         if found is not None:
             return found
@@ -79,7 +76,7 @@ async def _look(provider: Provider, operation: Operation) -> Result | None:
         return outcome(operation, snapshot)
     if operation.kind is not Kind.AUTHORIZE:
         return None
-    is_old = now() - operation.created_at > KEY_LASTS
+    is_old = _is_old(operation)
     if not is_old and operation.attempts < _STUBBORN:
         return None
     found = await provider.find(operation)
@@ -87,6 +84,10 @@ async def _look(provider: Provider, operation: Operation) -> Result | None:
         check_same(payment, found)
         return outcome(operation, found)
     return Declined("not_taken", "The provider could not be reached in time; nothing was taken") if is_old else None
+
+
+def _is_old(operation: Operation) -> bool:
+    return now() - operation.created_at > KEY_LASTS
 
 
 async def _void(provider: Provider, operation: Operation) -> Result:

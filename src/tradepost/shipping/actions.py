@@ -11,7 +11,6 @@ from tradepost.core.clock import now
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
 from tradepost.events import publish
-from tradepost.shipping import store
 from tradepost.shipping.events import (
     ShipmentCancelled,
     ShipmentDelivered,
@@ -21,6 +20,8 @@ from tradepost.shipping.events import (
     ShipmentShipped,
 )
 from tradepost.shipping.model import STATES, Shipment, ShipmentLine, ShipmentStatus, Tracking
+from tradepost.shipping.store import labels
+from tradepost.shipping.store import shipments as store
 
 
 async def pack(
@@ -71,8 +72,9 @@ async def come_back(tx: Tx, shipment: Shipment, *, actor: Actor) -> Shipment:
 
 
 async def cancel(tx: Tx, shipment: Shipment, *, actor: Actor) -> Shipment:
-    """It is unpacked. InvalidTransition."""
+    """It is unpacked, and its label goes back. InvalidTransition."""
     STATES.check(shipment.status, ShipmentStatus.CANCELLED)
+    await labels.void_soon(tx, actor.store_id, shipment.id)
     await publish(tx, ShipmentCancelled(shipment.order_id), actor=actor, subject_id=shipment.id)
     return await store.save(tx, actor.store_id, msgspec.structs.replace(shipment, status=ShipmentStatus.CANCELLED))
 

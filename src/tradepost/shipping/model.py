@@ -7,7 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from tradepost.core.actors import Actor
+from tradepost.core.errors import Conflict
 from tradepost.core.states import States
+from tradepost.shipping.carriers import Consignment
 
 
 class ShipmentStatus(StrEnum):
@@ -32,6 +35,10 @@ STATES = States(
         ShipmentStatus.CANCELLED: _NOTHING,
     }
 )
+
+
+TRAVELLING = frozenset({ShipmentStatus.PACKED, ShipmentStatus.SHIPPED, ShipmentStatus.LOST})
+"""Of these a carrier may still have something to tell."""
 
 
 class ShipmentLine(msgspec.Struct, frozen=True):
@@ -63,6 +70,8 @@ class Shipment(msgspec.Struct, frozen=True):
     updated_at: datetime
     shipped_at: datetime | None
     delivered_at: datetime | None
+    label: "ShownLabel | None" = None
+    """The newest."""
 
     def units(self) -> dict[UUID, int]:
         """Variant to how many."""
@@ -74,3 +83,86 @@ def units_of(lines: Sequence[ShipmentLine]) -> dict[UUID, int]:
     for line in lines:
         found[line.variant_id] = found.get(line.variant_id, 0) + line.quantity
     return found
+
+
+class LabelState(StrEnum):
+    """Of a label: asked of a carrier, and what came of it."""
+
+    BUYING = "BUYING"
+    BOUGHT = "BOUGHT"
+    REFUSED = "REFUSED"
+    UNCERTAIN = "UNCERTAIN"
+    """The carrier may have sold it: it did not answer, and has no keys by which it could be asked again."""
+    GIVEN_UP = "GIVEN_UP"
+    """It was uncertain, and staff have seen to it."""
+    VOIDING = "VOIDING"
+    VOIDED = "VOIDED"
+
+
+LABEL_STATES = States(
+    {
+        LabelState.BUYING: frozenset({LabelState.BOUGHT, LabelState.REFUSED, LabelState.UNCERTAIN}),
+        LabelState.BOUGHT: frozenset({LabelState.VOIDING}),
+        LabelState.VOIDING: frozenset({LabelState.VOIDED, LabelState.BOUGHT}),
+        LabelState.UNCERTAIN: frozenset({LabelState.GIVEN_UP}),
+        LabelState.REFUSED: frozenset[LabelState](),
+        LabelState.GIVEN_UP: frozenset[LabelState](),
+        LabelState.VOIDED: frozenset[LabelState](),
+    }
+)
+
+
+class LabelExists(Conflict):
+    """The parcel has a label, or one is being bought or given back, or may have been bought."""
+
+    title = "This parcel has a label: give it back first"
+
+
+class LabelUnderWay(Conflict):
+    """The carrier has not answered yet: whether there is a label to give back is not known."""
+
+    title = "The label is being bought"
+
+
+class ShownLabel(msgspec.Struct, frozen=True):
+    """What is told of a parcel's newest label. `amount` in minor units of `currency`: what the carrier charges."""
+
+    id: UUID
+    state: LabelState
+    carrier: str
+    service: str
+    tracking_number: str | None
+    amount: int | None
+    currency: str | None
+    last_error: str | None
+
+
+class ShipmentLabel(msgspec.Struct, frozen=True):
+    """A label with all that it takes to ask for it again. `attempts` is how often the sweep has taken it."""
+
+    store_id: UUID
+    id: UUID
+    order_id: UUID
+    shipment_id: UUID
+    carrier: str
+    service: str
+    state: LabelState
+    consignment: Consignment
+    reference: str | None
+    attempts: int
+    actor: Actor
+
+    @property
+    def key(self) -> str:
+        """The carrier's idempotency key, where it keeps such: the same for ever."""
+        return f"tradepost-{self.id.hex}"
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """A parcel that its carrier knows by a number. `carrier` in lower case."""
+
+    store_id: UUID
+    order_id: UUID
+    shipment_id: UUID
+    carrier: str
+    tracking_number: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta
@@ -16,7 +16,8 @@ from tradepost.http.call import etag
 from tradepost.http.routes import DryRunQuery
 from tradepost.inventory import InsufficientStock
 from tradepost.orders import cancelling, changing, parcels, paying, store
-from tradepost.orders.life import Opened, open_order, visible
+from tradepost.orders.api.opening import opened_by
+from tradepost.orders.life import Opened, visible
 from tradepost.orders.model import CancelReason, OrderStatus
 from tradepost.orders.moves import Action
 from tradepost.orders.shown import OrderOut, order_out
@@ -100,7 +101,7 @@ async def change_order_status(call: Call, tx: Tx, body: StatusIn) -> Answer:
     action, do = _MOVES.get(body.status, (None, None))
     if action is None or do is None:
         raise invalid("/status", "not_allowed", "is nothing that an order can be moved to: see its actions")
-    opened = await _open(call, tx, action)
+    opened = await opened_by(call, tx, action)
     if body.status is OrderStatus.CANCELLED:
         _give_back_soon(call, opened)
     return _answer(call, await do(tx, opened, body.reason))
@@ -146,7 +147,7 @@ _MOVES: dict[OrderStatus, tuple[Action, _Move]] = {
 )
 async def change_order_shipping(call: Call, tx: Tx, body: ShippingIn) -> Answer:
     """Say with which carrier and number an order travels, before or after it has left."""
-    opened = await _open(call, tx, Action.CHANGE_TRACKING)
+    opened = await opened_by(call, tx, Action.CHANGE_TRACKING)
     done = await changing.set_tracking(tx, opened, company=body.tracking_company, number=body.tracking_number)
     return _answer(call, done)
 
@@ -161,46 +162,30 @@ async def change_order_shipping(call: Call, tx: Tx, body: ShippingIn) -> Answer:
 )
 async def change_order_tracking(call: Call, tx: Tx, body: TrackingIn) -> Answer:
     """The same as `/shipping`, by its other name."""
-    opened = await _open(call, tx, Action.CHANGE_TRACKING)
+    opened = await opened_by(call, tx, Action.CHANGE_TRACKING)
     done = await changing.set_tracking(tx, opened, company=body.shipping_provider, number=body.tracking_number)
     return _answer(call, done)
 
 
-@routes.write(
-    "POST",
-    "/orders/{order_id}/cancel",
-    query=DryRunQuery,
-    body=CancelIn,
-    answer=OrderOut,
-    secured=True,
-    problems=_CANCELLED,
-    example={"reason": "CUSTOMER"},
-)
+_CANCEL: dict[str, Any] = {
+    "query": DryRunQuery,
+    "body": CancelIn,
+    "answer": OrderOut,
+    "secured": True,
+    "problems": _CANCELLED,
+    "example": {"reason": "CUSTOMER"},
+}
+
+
+@routes.write("PATCH", "/orders/{order_id}/cancel", name="patch_order_cancel", **_CANCEL)
+@routes.write("POST", "/orders/{order_id}/cancel", **_CANCEL)
 async def cancel_order(call: Call, tx: Tx, query: DryRunQuery, body: CancelIn) -> Answer:  # noqa: ARG001
     """Cancel an order: its stock is given back, and so is what was paid. Nothing is deleted.
 
-    The buyer may until something is packed, staff until something has left. `dryRun=true` shows what would be.
+    The buyer may until something is packed, staff until something has left. `dryRun=true` shows what would be. POST and
+    PATCH are the same.
     """
-    return await _cancelled(call, tx, body)
-
-
-@routes.write(
-    "PATCH",
-    "/orders/{order_id}/cancel",
-    query=DryRunQuery,
-    body=CancelIn,
-    answer=OrderOut,
-    secured=True,
-    problems=_CANCELLED,
-    example={"reason": "CUSTOMER"},
-)
-async def patch_order_cancel(call: Call, tx: Tx, query: DryRunQuery, body: CancelIn) -> Answer:  # noqa: ARG001
-    """The same as POST."""
-    return await _cancelled(call, tx, body)
-
-
-async def _cancelled(call: Call, tx: Tx, body: CancelIn) -> Answer:
-    opened = await _open(call, tx, Action.CANCEL)
+    opened = await opened_by(call, tx, Action.CANCEL)
     _give_back_soon(call, opened)
     usual = CancelReason.OTHER if call.actor.may("orders:cancel") else CancelReason.CUSTOMER
     return _answer(call, await cancelling.cancel(tx, opened, reason=body.reason or usual))
@@ -209,7 +194,7 @@ async def _cancelled(call: Call, tx: Tx, body: CancelIn) -> Answer:
 @routes.write("DELETE", "/orders/{order_id}", status=204, secured=True, problems=_CANCELLED)
 async def delete_order(call: Call, tx: Tx) -> Answer:
     """Take an order out of every list; one that lives is cancelled first. It is kept for the books."""
-    opened = await _open(call, tx, Action.DELETE)
+    opened = await opened_by(call, tx, Action.DELETE)
     _give_back_soon(call, opened)
     await cancelling.delete(tx, opened)
     return Answer(204)
@@ -225,13 +210,13 @@ async def delete_order(call: Call, tx: Tx) -> Answer:
 )
 async def hold_order(call: Call, tx: Tx, body: HoldIn) -> Answer:
     """Hold an order: nothing is shipped, and it does not expire."""
-    return _answer(call, await changing.hold(tx, await _open(call, tx, Action.HOLD), reason=body.reason))
+    return _answer(call, await changing.hold(tx, await opened_by(call, tx, Action.HOLD), reason=body.reason))
 
 
 @routes.write("DELETE", "/orders/{order_id}/hold", answer=OrderOut, problems=_MOVED)
 async def release_order(call: Call, tx: Tx) -> Answer:
     """Release an order that is on hold."""
-    return _answer(call, await changing.release(tx, await _open(call, tx, Action.RELEASE)))
+    return _answer(call, await changing.release(tx, await opened_by(call, tx, Action.RELEASE)))
 
 
 @routes.write(
@@ -255,7 +240,7 @@ async def change_order_addresses(call: Call, tx: Tx, body: AddressesIn) -> Answe
     """Send an order, or its bill, somewhere else, until something is packed."""
     to = address_of(body.shipping_address, "/shippingAddress")
     bill = address_of(body.billing_address, "/billingAddress")
-    opened = await _open(call, tx, Action.CHANGE_ADDRESS)
+    opened = await opened_by(call, tx, Action.CHANGE_ADDRESS)
     return _answer(call, await changing.change_addresses(tx, opened, shipping=to, billing=bill))
 
 
@@ -270,7 +255,7 @@ async def change_order_addresses(call: Call, tx: Tx, body: AddressesIn) -> Answe
 )
 async def add_order_note(call: Call, tx: Tx, body: NoteIn) -> Answer:
     """Write something down about an order, for staff."""
-    opened = await _open(call, tx, Action.NOTE)
+    opened = await opened_by(call, tx, Action.NOTE)
     note = await changing.note(tx, opened.order.id, text=body.text, actor=call.actor)
     return call.json(_note_out(note), status=201)
 
@@ -289,10 +274,6 @@ def _give_back_soon(call: Call, opened: Opened) -> None:
     if opened.payments:
         store_id, order_id, providers = call.actor.store_id, opened.order.id, call.service(Providers)
         call.afterwards.append(("refund", lambda: paying.finish(call.db, providers, store_id, order_id)))
-
-
-async def _open(call: Call, tx: Tx, action: Action) -> Opened:
-    return await open_order(tx, call.id("order_id"), action, actor=call.actor, expected_version=call.expected_version())
 
 
 def _answer(call: Call, opened: Opened) -> Answer:

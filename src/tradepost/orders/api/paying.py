@@ -17,7 +17,7 @@ from tradepost.http.routes import replayed
 from tradepost.orders import paying
 from tradepost.orders.life import Opened, open_order, reopen
 from tradepost.orders.moves import Action
-from tradepost.orders.paying import Ask
+from tradepost.orders.paying import Ask, RefundLimitExceeded
 from tradepost.orders.shown import OrderOut, PaymentOut, order_out, payment_out
 from tradepost.payments import (
     Capture,
@@ -70,6 +70,7 @@ class PaidOut(Out):
     "/orders/{order_id}/payment",
     body=PaymentIn,
     answer=PaidOut,
+    may_be_later=True,
     secured=True,
     problems=[*_ASKED, PaymentMethodNotAllowed],
     example={"paymentMethodId": "pm_card_visa"},
@@ -89,6 +90,7 @@ async def pay_order(call: Call, body: PaymentIn) -> Answer:
     "DELETE",
     "/orders/{order_id}/payment",
     answer=PaidOut,
+    may_be_later=True,
     secured=True,
     problems=_ASKED,
 )
@@ -102,6 +104,7 @@ async def void_payment(call: Call) -> Answer:
     "/orders/{order_id}/captures",
     body=CaptureIn,
     answer=PaidOut,
+    may_be_later=True,
     secured=True,
     problems=[*_ASKED, CaptureExceedsAuthorized],
     example={},
@@ -116,12 +119,16 @@ async def capture_payment(call: Call, body: CaptureIn) -> Answer:
     "/orders/{order_id}/refunds",
     body=RefundIn,
     answer=PaidOut,
+    may_be_later=True,
     secured=True,
-    problems=[*_ASKED, RefundExceedsCaptured],
+    problems=[*_ASKED, RefundExceedsCaptured, RefundLimitExceeded],
     example={"amount": "5.00", "reason": "A scratch"},
 )
 async def refund_order(call: Call, body: RefundIn) -> Answer:
-    """Give money back. More than was taken and not given back yet is refused before any provider is asked."""
+    """Give money back. More than was taken and not given back yet is refused before any provider is asked.
+
+    So is what goes, together with what one gave back of the order before, beyond the refund limit of one's role.
+    """
     ask = _with_amount(body.amount, lambda amount: paying.to_refund(amount, body.reason))
     return await asked_for(call, Action.REFUND, ask)
 

@@ -13,9 +13,11 @@ from tradepost.core.states import InvalidTransition
 from tradepost.db import Tx
 from tradepost.http import Amount, Answer, Call, In, Out, Routes
 from tradepost.orders import returning, store
+from tradepost.orders.api.opening import opened_by
 from tradepost.orders.api.paying import PaidOut, asked_for
-from tradepost.orders.life import Opened, open_order, visible
+from tradepost.orders.life import Opened, visible
 from tradepost.orders.moves import Action
+from tradepost.orders.paying import RefundLimitExceeded
 from tradepost.orders.returns import FeeExceedsValue, Return, ReturnReason, ReturnStatus
 from tradepost.payments import Operation, PaymentUnderWay, RefundExceedsCaptured
 
@@ -91,7 +93,7 @@ class ReturnsOut(Out):
 )
 async def request_return(call: Call, tx: Tx, body: ReturnIn) -> Answer:
     """Return some of what was shipped. The buyer asks; what staff enter is agreed to."""
-    opened = await _open(call, tx, Action.RETURN)
+    opened = await opened_by(call, tx, Action.RETURN)
     wanted = [(item.item_id, item.quantity, item.reason) for item in body.items]
     is_agreed = call.actor.may("orders:return")
     one = await returning.request(tx, opened, wanted, note=body.note, is_agreed=is_agreed)
@@ -110,14 +112,14 @@ async def list_returns(call: Call) -> Answer:
 @routes.write("POST", "/orders/{order_id}/returns/{return_id}/approve", answer=ReturnOut, problems=_MOVED)
 async def approve_return(call: Call, tx: Tx) -> Answer:
     """Agree to a return."""
-    opened = await _open(call, tx, Action.SETTLE_RETURN)
+    opened = await opened_by(call, tx, Action.SETTLE_RETURN)
     return _answer(call, opened, await returning.approve(tx, opened, call.id("return_id")))
 
 
 @routes.write("POST", "/orders/{order_id}/returns/{return_id}/reject", answer=ReturnOut, problems=_MOVED)
 async def reject_return(call: Call, tx: Tx) -> Answer:
     """Refuse a return."""
-    opened = await _open(call, tx, Action.SETTLE_RETURN)
+    opened = await opened_by(call, tx, Action.SETTLE_RETURN)
     return _answer(call, opened, await returning.reject(tx, opened, call.id("return_id")))
 
 
@@ -132,7 +134,7 @@ async def reject_return(call: Call, tx: Tx) -> Answer:
 )
 async def receive_return(call: Call, tx: Tx, body: ReceiveIn) -> Answer:
     """Say that the goods are here: what can be sold again goes into stock, the rest is written off."""
-    opened = await _open(call, tx, Action.SETTLE_RETURN)
+    opened = await opened_by(call, tx, Action.SETTLE_RETURN)
     restocked = None if body.items is None else {item.item_id: item.restock for item in body.items}
     one = await returning.receive(tx, opened, call.id("return_id"), restocked=restocked, location_id=body.location_id)
     return _answer(call, opened, one)
@@ -144,7 +146,7 @@ async def receive_return(call: Call, tx: Tx, body: ReceiveIn) -> Answer:
     body=ReturnRefundIn,
     answer=PaidOut,
     secured=True,
-    problems=[*_MOVED, FeeExceedsValue, PaymentUnderWay, RefundExceedsCaptured],
+    problems=[*_MOVED, FeeExceedsValue, PaymentUnderWay, RefundExceedsCaptured, RefundLimitExceeded],
     example={"fee": "2.50"},
 )
 async def refund_return(call: Call, body: ReturnRefundIn) -> Answer:
@@ -161,10 +163,6 @@ async def refund_return(call: Call, body: ReturnRefundIn) -> Answer:
 
 def _units(amount: Amount | None, opened: Opened, pointer: str) -> int:
     return 0 if amount is None else money.parse_field(amount, opened.order.currency, pointer=pointer)
-
-
-async def _open(call: Call, tx: Tx, action: Action) -> Opened:
-    return await open_order(tx, call.id("order_id"), action, actor=call.actor)
 
 
 def _answer(call: Call, opened: Opened, one: Return) -> Answer:

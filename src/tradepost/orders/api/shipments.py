@@ -13,7 +13,8 @@ from tradepost.http import Answer, Call, In, Out, Routes
 from tradepost.http.call import etag
 from tradepost.inventory import InsufficientStock
 from tradepost.orders import parcels, store
-from tradepost.orders.life import Opened, open_order, visible
+from tradepost.orders.api.opening import opened_by
+from tradepost.orders.life import Opened, visible
 from tradepost.orders.moves import Action
 from tradepost.orders.parcels import Wanted
 from tradepost.orders.shown import OrderOut, ShipmentOut, order_out, shipment_out
@@ -67,7 +68,7 @@ class ShipmentsOut(Out):
 )
 async def pack_shipment(call: Call, tx: Tx, body: ShipmentIn) -> Answer:
     """Pack a parcel of an order. Its units leave the stock when it is shipped."""
-    opened = await _open(call, tx, Action.SHIP)
+    opened = await opened_by(call, tx, Action.SHIP)
     lines = None if body.items is None else [(item.item_id, item.quantity) for item in body.items]
     done = await parcels.pack(tx, opened, Wanted(lines, body.location_id, _tracking(body)))
     return _answer(call, *done, status=201)
@@ -79,7 +80,7 @@ async def list_shipments(call: Call) -> Answer:
     async with call.db.read() as db:
         order = await store.find(db, visible(call.actor), call.id("order_id"))
         found = await shipping.of_orders(db, call.actor.store_id, [order.id])
-    return call.json(ShipmentsOut([shipment_out(shipment) for shipment in found.get(order.id, [])]))
+    return call.json(ShipmentsOut([shipment_out(shipment, call.actor) for shipment in found.get(order.id, [])]))
 
 
 @routes.write(
@@ -93,7 +94,7 @@ async def list_shipments(call: Call) -> Answer:
 )
 async def ship_shipment(call: Call, tx: Tx, body: TravelIn) -> Answer:
     """Hand a parcel to the carrier: its units leave the stock."""
-    opened = await _open(call, tx, Action.MOVE_PARCEL)
+    opened = await opened_by(call, tx, Action.MOVE_PARCEL)
     return _answer(call, *await parcels.ship(tx, opened, call.id("shipment_id"), tracking=_tracking(body)))
 
 
@@ -132,12 +133,8 @@ async def unpack_shipment(call: Call, tx: Tx) -> Answer:
 
 
 async def _move(call: Call, tx: Tx, to: ShipmentStatus) -> Answer:
-    opened = await _open(call, tx, Action.MOVE_PARCEL)
+    opened = await opened_by(call, tx, Action.MOVE_PARCEL)
     return _answer(call, *await parcels.move(tx, opened, call.id("shipment_id"), to))
-
-
-async def _open(call: Call, tx: Tx, action: Action) -> Opened:
-    return await open_order(tx, call.id("order_id"), action, actor=call.actor, expected_version=call.expected_version())
 
 
 def _tracking(body: TravelIn) -> Tracking:
@@ -145,5 +142,5 @@ def _tracking(body: TravelIn) -> Tracking:
 
 
 def _answer(call: Call, opened: Opened, shipment: Shipment, *, status: int = 200) -> Answer:
-    out = ShippedOut(shipment_out(shipment), order_out(opened))
+    out = ShippedOut(shipment_out(shipment, call.actor), order_out(opened))
     return call.json(out, status=status, headers=[etag(opened.order.version)])

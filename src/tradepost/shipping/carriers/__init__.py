@@ -1,7 +1,14 @@
 """Those who carry parcels: what they ask, the labels they sell, and where a parcel is, whoever of them is up."""
 
-from tradepost.shipping.carriers.choosing import carriers_of, check_names
+from tradepost.shipping.carriers.choosing import (
+    CarrierNotOffered,
+    Carriers,
+    CarriersNotSetUp,
+    carriers_of,
+    check_names,
+)
 from tradepost.shipping.carriers.model import (
+    CarrierNotReached,
     CarrierRefused,
     CarrierUnavailable,
     Consignment,
@@ -24,8 +31,12 @@ from tradepost.shipping.carriers.ups.account import UpsAccount
 
 __all__ = [
     "Carrier",
+    "CarrierNotOffered",
+    "CarrierNotReached",
     "CarrierRefused",
     "CarrierUnavailable",
+    "Carriers",
+    "CarriersNotSetUp",
     "Consignment",
     "Dimensions",
     "Document",

@@ -93,6 +93,7 @@ class FakeCarrier:
     """
 
     name = NAME
+    keeps_keys = True
 
     def __init__(
         self,

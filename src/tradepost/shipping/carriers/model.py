@@ -22,6 +22,12 @@ class CarrierUnavailable(Unavailable):
     retry_after = 30
 
 
+class CarrierNotReached(CarrierUnavailable):
+    """The carrier was not even asked, as it is down, is left alone for a while, or does not let us in."""
+
+    title = "The carrier cannot be reached"
+
+
 class CarrierRefused(Invalid):
     """The carrier understood and will not. `errors` points into the consignment where it said what is wrong."""
 

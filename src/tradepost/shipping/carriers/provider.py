@@ -12,6 +12,11 @@ class Carrier(Protocol):
         """Ours, as in the settings: `ups`."""
         ...
 
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether the same key buys one label, however often it is asked for."""
+        ...
+
     async def rates(self, consignment: Consignment) -> Sequence[Rate]:
         """What its services cost, in the currency of its choice; empty where none goes there. Raises CarrierRefused."""
         ...
@@ -19,8 +24,8 @@ class Carrier(Protocol):
     async def label(self, consignment: Consignment, *, service: str, key: str) -> Label:
         """Buys a label. Raises CarrierRefused, ServiceNotOffered.
 
-        The same `key` buys it once, with a carrier that can tell; with one that cannot, its class says so. There
-        CarrierUnavailable leaves open whether a label was bought.
+        CarrierUnavailable leaves open whether a label was bought; where `keeps_keys`, asking again with the same key
+        finds out. CarrierNotReached says that none was.
         """
         ...
 

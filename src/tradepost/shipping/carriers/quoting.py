@@ -5,13 +5,14 @@ import msgspec
 import structlog
 
 from tradepost.core.errors import Invalid
-from tradepost.shipping.carriers.model import CarrierUnavailable, Consignment, Rate
+from tradepost.shipping.carriers.model import CarrierNotReached, CarrierUnavailable, Consignment, Rate
 from tradepost.shipping.carriers.provider import Carrier
 from tradepost.shipping.carriers.table import TableRates
 
 log = structlog.get_logger()
 
 _WITHIN_SECONDS = 3.0
+_NOT_HEARD = {CarrierUnavailable.code, CarrierNotReached.code}
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ async def rates(
     answers = await _asked(list(carriers), consignment, within)
     offers = [rate for answer in answers for rate in answer.rates]
     notes = [note for answer in answers for note in answer.notes]
-    is_short = not offers or any(note.code == CarrierUnavailable.code for note in notes)
+    is_short = not offers or any(note.code in _NOT_HEARD for note in notes)
     if table and is_short:
         offers += await table.rates(consignment)
     return Rates(tuple(sorted(offers, key=_cheapest_first)), tuple(notes))

@@ -86,6 +86,7 @@ class TableRates:
     """The table as a carrier that has rates only: its labels are written by hand."""
 
     name = NAME
+    keeps_keys = True
 
     def __init__(self, table: Table) -> None:
         self._table = table

@@ -76,9 +76,7 @@ async def move_products(
     The main category stays the main one, and a product that was in both is in the other one once.
     """
     names = {"store_id": store_id, "id": category_id, "target_id": target_id}
-    product_ids = [id_ for (id_,) in await tx.rows(_LOCK_PRODUCTS, names)]
-    if not product_ids:
-        return {}
+    await tx.run(_LOCK_PRODUCTS, names)
     in_target = {id_ for (id_,) in await tx.rows(_IN_BOTH, names)}
     left = await tx.rows(
         """
@@ -89,6 +87,7 @@ async def move_products(
         """,
         names,
     )
+    product_ids = [id_ for id_, _ in left]
     await tx.run(
         """
         insert into product_category (store_id, product_id, category_id, is_main)
@@ -97,7 +96,7 @@ async def move_products(
         on conflict (store_id, product_id, category_id)
           do update set is_main = product_category.is_main or excluded.is_main
         """,
-        names | {"product_ids": [id_ for id_, _ in left], "main": [is_main for _, is_main in left]},
+        names | {"product_ids": product_ids, "main": [is_main for _, is_main in left]},
     )
     await tx.run(
         """

@@ -74,6 +74,7 @@ _STATUSES = {
 """By the type of an activity; all others (I in transit, P picked up, …) are on their way."""
 _OUT_FOR_DELIVERY = "021"
 _RETURNING = "035"
+"""On its way back; it is RETURNED when it is there."""
 
 Answer = TypeVar("Answer")
 
@@ -86,6 +87,7 @@ class UpsCarrier:
     """
 
     name = NAME
+    keeps_keys = False
 
     def __init__(self, account: UpsAccount, *, client: UpsClient | None = None) -> None:
         self._account = account.account
@@ -215,7 +217,7 @@ def _status(activity: Activity) -> TrackingStatus:
     if status.status_code == _OUT_FOR_DELIVERY:
         return TrackingStatus.OUT_FOR_DELIVERY
     if status.status_code == _RETURNING:
-        return TrackingStatus.RETURNED
+        return TrackingStatus.EXCEPTION
     return _STATUSES.get(status.type, TrackingStatus.IN_TRANSIT)
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from tradepost.core.breaker import Breaker
 from tradepost.core.flights import Flights
-from tradepost.shipping.carriers.model import CarrierUnavailable
+from tradepost.shipping.carriers.model import CarrierNotReached, CarrierUnavailable
 from tradepost.shipping.carriers.ups.account import UpsAccount
 from tradepost.shipping.carriers.ups.answers import Token
 
@@ -56,7 +56,7 @@ class UpsClient:
         self._held: _Held | None = None
         self._renewals: Flights[str, _Held] = Flights()
         self._breaker = Breaker(
-            CarrierUnavailable, refusal=lambda: CarrierUnavailable("ups: was down a moment ago"), clock=clock
+            CarrierUnavailable, refusal=lambda: CarrierNotReached("ups: was down a moment ago"), clock=clock
         )
         timeout = httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
         headers = {"transactionSrc": "tradepost", "Accept-Encoding": "identity"}
@@ -77,6 +77,8 @@ class UpsClient:
                 if reply.status == HTTPStatus.UNAUTHORIZED:
                     self._forget(held)
                     reply = await self._sent(await self._token(), method, path, body)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise CarrierNotReached(f"ups: {type(error).__name__}") from None
         except (httpx2.HTTPError, TimeoutError) as error:
             raise CarrierUnavailable(f"ups: {type(error).__name__}") from None
         if reply.status in _OURS_TO_MEND:
@@ -132,8 +134,8 @@ class UpsClient:
             raise CarrierUnavailable("ups: gave a token that cannot be read") from None
 
 
-def _not_let_in(path: str, status: int) -> CarrierUnavailable:
+def _not_let_in(path: str, status: int) -> CarrierNotReached:
     """Nothing that a shopper can mend, and everything an operator should hear of."""
     log.error("carrier_credentials_refused", carrier="ups", path=path, status=status)
     detail = f"ups: does not let us in ({status}): look at TRADEPOST_UPS_CLIENT_ID, …_CLIENT_SECRET and …_ACCOUNT"
-    return CarrierUnavailable(detail)
+    return CarrierNotReached(detail)

@@ -1,5 +1,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -9,12 +10,26 @@ from tradepost.core.errors import FieldError, NotFound, ReferenceNotFound
 from tradepost.db import Reader, Tx
 from tradepost.db.arrays import uuids
 from tradepost.db.connections import Row
-from tradepost.shipping.model import Shipment, ShipmentLine, ShipmentStatus, Tracking
+from tradepost.shipping.model import (
+    TRAVELLING,
+    LabelState,
+    Shipment,
+    ShipmentLine,
+    ShipmentStatus,
+    ShownLabel,
+    Tracking,
+)
 
 _SELECT = """
     select shipment.id, shipment.order_id, shipment.location_id, shipment.status, shipment.carrier, shipment.service,
            shipment.tracking_number, shipment.tracking_url, shipment.version, shipment.created_at, shipment.updated_at,
            shipment.shipped_at, shipment.delivered_at,
+           (select jsonb_build_array(label.id, label.state, label.carrier, label.service, label.tracking_number,
+                   label.amount, label.currency, label.last_error)
+            from shipment_label as label
+            where label.store_id = shipment.store_id and label.shipment_id = shipment.id
+            order by label.id desc
+            limit 1),
            (select jsonb_agg(jsonb_build_array(line.line_id, line.variant_id, line.quantity) order by line.line_id)
             from shipment_line as line
             where line.store_id = shipment.store_id and line.shipment_id = shipment.id)
@@ -108,6 +123,10 @@ async def save(tx: Tx, store_id: UUID, shipment: Shipment) -> Shipment:
             tracking_url = %(url)s,
             shipped_at = %(shipped_at)s,
             delivered_at = %(delivered_at)s,
+            track_due_at = case
+              when %(is_travelling)s and %(carrier)s::text is not null and %(number)s::text is not null
+              then coalesce(track_due_at, now())
+            end,
             version = version + 1,
             updated_at = now()
         where store_id = %(store_id)s
@@ -120,6 +139,7 @@ async def save(tx: Tx, store_id: UUID, shipment: Shipment) -> Shipment:
             "status": shipment.status,
             "shipped_at": shipment.shipped_at,
             "delivered_at": shipment.delivered_at,
+            "is_travelling": shipment.status in TRAVELLING,
         }
         | msgspec.structs.asdict(shipment.tracking),
     )
@@ -130,7 +150,26 @@ async def save(tx: Tx, store_id: UUID, shipment: Shipment) -> Shipment:
 
 
 def _shipment(row: Row) -> Shipment:
-    id_, order_id, location_id, status, carrier, service, number, url, *rest, lines = row
-    tracking = Tracking(carrier, service, number, url)
-    found = tuple(ShipmentLine(UUID(line_id), UUID(variant_id), quantity) for line_id, variant_id, quantity in lines)
-    return Shipment(id_, order_id, location_id, ShipmentStatus(status), tracking, found, *rest)
+    id_, order_id, location_id, status, carrier, service, number, url, *rest = row
+    version, created_at, updated_at, shipped_at, delivered_at, label, lines = rest
+    return Shipment(
+        id=id_,
+        order_id=order_id,
+        location_id=location_id,
+        status=ShipmentStatus(status),
+        tracking=Tracking(carrier, service, number, url),
+        lines=tuple(ShipmentLine(UUID(line_id), UUID(variant_id), quantity) for line_id, variant_id, quantity in lines),
+        version=version,
+        created_at=created_at,
+        updated_at=updated_at,
+        shipped_at=shipped_at,
+        delivered_at=delivered_at,
+        label=_label(label),
+    )
+
+
+def _label(fields: list[Any] | None) -> ShownLabel | None:
+    if fields is None:
+        return None
+    id_, state, *rest = fields
+    return ShownLabel(UUID(id_), LabelState(state), *rest)

@@ -1,0 +1,1 @@
+"""Every statement on parcels, their labels, and what carriers say of them."""
