@@ -795,9 +795,12 @@ create table search_choice (
   id integer generated always as identity,
   key text not null,
   combinations jsonb not null,
+  names text[] not null,
+  values text[] not null,
   primary key (store_id, id),
   constraint search_choice_once unique (store_id, key)
 );
+comment on column search_choice.names is 'With values: what there is in the combinations, each name and value once.';
 comment on table search_choice is 'Sets of combinations of options that products come in, each once, as search_shelf.';
 
 create table search_sold (

@@ -27,7 +27,7 @@ SORTS: dict[Order, Sort] = {
     "bestSelling": Sort("product_id", by="sold", descending=True),
 }
 _NO_RANK: LiteralString = "0::float8"
-_RANK: LiteralString = "ts_rank(document.words, %(text)s::tsquery)::float8"
+_RANK: LiteralString = "document.rank"
 _NO_NAME: LiteralString = "''"
 _NAME: LiteralString = "standing.name"
 _NOT_SOLD: LiteralString = "0::bigint"
@@ -38,7 +38,7 @@ _SOLD: LiteralString = """
 """
 _ALL: LiteralString = "search_standing as standing"
 _WITH_TEXT: LiteralString = """
-  (select store_id, product_id, words
+  (select store_id, product_id, ts_rank(words, %(text)s::tsquery)::float8 as rank
    from search_document
    where store_id = %(store_id)s
      and words @@ %(text)s::tsquery
@@ -86,12 +86,10 @@ _OPTIONS: LiteralString = """
 """
 _NO_OPTIONS: LiteralString = """
   pair as (
-    select distinct choice.id, option.key as name, option.value
-    from counted
-    join search_choice as choice on choice.store_id = %(store_id)s and choice.id = counted.choice_id
-    cross join lateral jsonb_array_elements(choice.combinations) as combination
-    cross join lateral jsonb_each_text(combination.value) as option
-    where counted.by = 11
+    select choice.id, option.name, option.value
+    from search_choice as choice
+    cross join lateral unnest(choice.names, choice.values) as option (name, value)
+    where choice.store_id = %(store_id)s
   )
 """
 _FOUND: LiteralString = """
@@ -127,10 +125,10 @@ _NOTHING: LiteralString = "0"
 _ANSWER: LiteralString = """
   select (
     select coalesce(json_agg(json_build_object(
-             'id', hit.product_id, 'by', hit.by, 'name', document.name, 'stems', document.stems
-           ) order by hit.place), '[]')::text
+             'id', hit.product_id, 'by', hit.by, 'name', text.name, 'stems', text.stems
+           ) order by {outer}), '[]')::text
     from (
-      select product_id, {by} as by, row_number() over (order by {columns}) as place
+      select product_id, {by} as by
       from found
       where missed = 0
         and {after}
@@ -138,8 +136,12 @@ _ANSWER: LiteralString = """
       limit %(limit)s
       offset %(offset)s
     ) as hit
-    join search_document as document
-      on document.store_id = %(store_id)s and document.product_id = hit.product_id
+    cross join lateral (
+      select document.name, document.stems
+      from search_document as document
+      where document.store_id = %(store_id)s
+        and document.product_id = hit.product_id
+    ) as text
   ), (
     select number from counted where by = 15
   ), (
@@ -245,12 +247,20 @@ def _statement(asked: Query, sort: Sort, text: str | None) -> sql.Composed:
     answer = sql.SQL(_ANSWER).format(
         by=sql.SQL(sort.by or "null"),
         columns=sort.columns(),
+        outer=_of_hit(sort),
         after=sort.after() if asked.window.after is not None else sql.SQL("true"),
     )
     parts = (
         [sql.SQL(_SHELVES), sql.SQL(_OPTIONS), found] if options else [sql.SQL(_SHELVES), found, sql.SQL(_NO_OPTIONS)]
     )
     return sql.SQL("with ") + sql.SQL(", ").join(parts) + answer
+
+
+def _of_hit(sort: Sort) -> sql.Composed:
+    """The same order, of the page alone."""
+    way: LiteralString = " desc" if sort.descending else ""
+    by: LiteralString = "hit.by" + way + ", " if sort.by else ""
+    return sql.SQL("{}hit.product_id{}").format(sql.SQL(by), sql.SQL(way))
 
 
 def _params(store: Store, asked: Query, text: str | None) -> dict[str, Any]:

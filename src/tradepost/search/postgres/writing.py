@@ -201,9 +201,17 @@ async def put_sets(tx: Tx, store_id: UUID, rows: Sequence[Written]) -> None:
     )
     await tx.run(
         """
-        insert into search_choice (store_id, key, combinations)
-        select %(store_id)s, wanted.key, wanted.combinations::jsonb
+        insert into search_choice (store_id, key, combinations, names, values)
+        select %(store_id)s, wanted.key, wanted.combinations::jsonb, offered.names, offered.values
         from unnest(%(keys)s, %(choices)s) as wanted (key, combinations)
+        cross join lateral (
+          select coalesce(array_agg(pair.key), '{}') as names, coalesce(array_agg(pair.value), '{}') as values
+          from (
+            select distinct option.key, option.value
+            from jsonb_array_elements(wanted.combinations::jsonb) as combination
+            cross join lateral jsonb_each_text(combination.value) as option
+          ) as pair
+        ) as offered
         where not exists (
           select
           from search_choice as known
