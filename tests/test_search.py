@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
+from typing_extensions import override
 
 from tests.searching import default_store, follow, found, marked, names, opened, search
 from tests.shop import Shop, open_shop, same_problem, statements
@@ -435,6 +436,7 @@ class _Dying(PostgresEngine):
         super().__init__(db)
         self._left = after
 
+    @override
     async def write(self, store: Store, changes: Changes, *, after: str | None, upto: str | None) -> None:
         if self._left == 0:
             raise ConnectionError

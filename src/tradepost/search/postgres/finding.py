@@ -28,6 +28,18 @@ SORTS: dict[Order, Sort] = {
 }
 _NO_RANK: LiteralString = "0::float8"
 _RANK: LiteralString = "document.rank"
+_TS_RANK: LiteralString = "ts_rank(words, %(text)s::tsquery)::float8"
+_FOUND_AS_IT_IS: LiteralString = "found"
+# Ranking is what costs most: with filters, only what is left is ranked.
+_RANKED: LiteralString = """
+  (select found.product_id, found.missed,
+          (select ts_rank(document.words, %(text)s::tsquery)::float8
+           from search_document as document
+           where document.store_id = %(store_id)s and document.product_id = found.product_id) as rank
+   from found
+   where found.missed = 0
+   offset 0) as found
+"""
 _NO_NAME: LiteralString = "''"
 _NAME: LiteralString = "standing.name"
 _NOT_SOLD: LiteralString = "0::bigint"
@@ -38,7 +50,7 @@ _SOLD: LiteralString = """
 """
 _ALL: LiteralString = "search_standing as standing"
 _WITH_TEXT: LiteralString = """
-  (select store_id, product_id, ts_rank(words, %(text)s::tsquery)::float8 as rank
+  (select store_id, product_id, {rank} as rank
    from search_document
    where store_id = %(store_id)s
      and words @@ %(text)s::tsquery
@@ -129,7 +141,7 @@ _ANSWER: LiteralString = """
            ) order by {outer}), '[]')::text
     from (
       select product_id, {by} as by
-      from found
+      from {source}
       where missed = 0
         and {after}
       order by {columns}
@@ -236,16 +248,21 @@ def price_bounds(currency: str) -> tuple[int, ...]:
 
 def _statement(asked: Query, sort: Sort, text: str | None) -> sql.Composed:
     options = bool(asked.options)
+    ranked = text is not None and sort.by == "rank"
+    late = ranked and _is_filtered(asked)
     found = sql.SQL(_FOUND).format(
-        rank=sql.SQL(_RANK if text is not None and sort.by == "rank" else _NO_RANK),
+        rank=sql.SQL(_RANK if ranked and not late else _NO_RANK),
         name=sql.SQL(_NAME if sort.by == "name" else _NO_NAME),
         sold=sql.SQL(_SOLD if sort.by == "sold" else _NOT_SOLD),
-        rows=sql.SQL(_ALL if text is None else _WITH_TEXT),
+        rows=sql.SQL(_ALL if text is None else _WITH_TEXT).format(
+            rank=sql.SQL(_TS_RANK if ranked and not late else _NO_RANK)
+        ),
         options=sql.SQL(_MISSED if options else _NOTHING),
         joined=sql.SQL(_JOINED if options else _NOT_JOINED),
     )
     answer = sql.SQL(_ANSWER).format(
         by=sql.SQL(sort.by or "null"),
+        source=sql.SQL(_RANKED if late else _FOUND_AS_IT_IS),
         columns=sort.columns(),
         outer=_of_hit(sort),
         after=sort.after() if asked.window.after is not None else sql.SQL("true"),
@@ -254,6 +271,11 @@ def _statement(asked: Query, sort: Sort, text: str | None) -> sql.Composed:
         [sql.SQL(_SHELVES), sql.SQL(_OPTIONS), found] if options else [sql.SQL(_SHELVES), found, sql.SQL(_NO_OPTIONS)]
     )
     return sql.SQL("with ") + sql.SQL(", ").join(parts) + answer
+
+
+def _is_filtered(asked: Query) -> bool:
+    filters = (asked.category, asked.min_price, asked.max_price, asked.in_stock)
+    return bool(asked.options) or any(wanted is not None for wanted in filters)
 
 
 def _of_hit(sort: Sort) -> sql.Composed:
