@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.redis import Redis, open_redis
 from tests.server import serving, tradepost
 from tests.shop import Shop, open_shop, same_problem
+from tests.test_keeping import no_marks
 from tradepost.app import demo
 from tradepost.app.settings import Settings, SettingsInvalid, load
 from tradepost.core.actors import Actor, ActorKind
@@ -223,7 +224,11 @@ async def _door(actor: Actor, *, address: str = "192.0.2.1") -> AsyncIterator[ht
         yield
 
     gate = Gate(
-        services, identify, {"sign_in": PUBLIC}, Csrf(b"secret", origins=frozenset()), Keeper(MemoryShelf(), seconds=0)
+        services,
+        identify,
+        {"sign_in": PUBLIC},
+        Csrf(b"secret", origins=frozenset()),
+        Keeper(MemoryShelf(), no_marks, seconds=0),
     )
     edge: Any = Edge(Router(resources(routes.operations, gate)), lifespan)
     transport = httpx2.ASGITransport(app=edge, client=(address, 1))

@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import psycopg
 
-from tradepost import inventory
+from tradepost import catalog, inventory
 from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, addresses
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
@@ -121,7 +122,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
         *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
-    keeper = Keeper(_shelf(settings), seconds=settings.keep_seconds)
+    keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)
     gate = Gate(services, identity, RIGHTS, csrf, keeper, require_key=settings.require_idempotency_key)
 
     @asynccontextmanager

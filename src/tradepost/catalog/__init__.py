@@ -33,6 +33,7 @@ from tradepost.catalog.model import (
     openings,
 )
 from tradepost.catalog.store import find, get, on_sale
+from tradepost.catalog.store.marks import marks
 from tradepost.catalog.weights import weights
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "find",
     "generate",
     "get",
+    "marks",
     "on_sale",
     "openings",
     "weights",

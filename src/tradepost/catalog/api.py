@@ -80,7 +80,9 @@ async def read_product(call: Call) -> Answer:
     statuses = tuple(Status) if sees_all(call.actor) else (Status.ACTIVE,)
     async with call.db.read() as db:
         product = await store.get(db, call.actor.store_id, call.param("ref"), statuses=statuses)
-    return answer(call, _shown(call, product), etag(product.version))
+    made = answer(call, _shown(call, product), etag(product.version))
+    made.mark = ((call.actor.store_id, product.id), product.mark)
+    return made
 
 
 @routes.write(
