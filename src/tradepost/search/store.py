@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -54,49 +55,7 @@ async def count_products(db: Reader, store_id: UUID) -> int:
 async def documents(db: Reader, store_id: UUID, ids: Collection[UUID]) -> list[Document]:
     """Those of these products that are on sale."""
     rows = await db.rows(
-        """
-        select product.id, product.slug, product.name, product.short_description, product.description,
-               product.is_featured, offer.price, offer.in_stock, offer.codes, offer.combinations::text, place.ids,
-               place.names
-        from product
-        cross join lateral (
-          select min(variant.price) as price,
-                 coalesce(bool_or(not variant.track_inventory or stock.available > 0), false) as in_stock,
-                 array_remove(array_agg(variant.sku order by variant.position)
-                              || array_agg(variant.barcode order by variant.position), null) as codes,
-                 coalesce(jsonb_agg(distinct variant.options) filter (where variant.options <> '{}'), '[]')
-                   as combinations
-          from product_variant as variant
-          cross join lateral (
-            select coalesce(sum(level.on_hand - level.reserved), 0) as available
-            from stock_level as level
-            where level.store_id = variant.store_id
-              and level.variant_id = variant.id
-          ) as stock
-          where variant.store_id = product.store_id
-            and variant.product_id = product.id
-            and variant.is_active
-        ) as offer
-        cross join lateral (
-          select coalesce(array_agg(above.id order by above.id), '{}') as ids,
-                 coalesce(array_agg(above.name order by above.id), '{}') as names
-          from category as above
-          where above.store_id = product.store_id
-            and above.id in (
-              select step.id
-              from product_category as belonging
-              join category as direct on direct.store_id = belonging.store_id and direct.id = belonging.category_id
-              cross join lateral unnest(direct.path) as step (id)
-              where belonging.store_id = product.store_id
-                and belonging.product_id = product.id
-                and direct.is_shown
-            )
-        ) as place
-        where product.store_id = %(store_id)s
-          and product.id = any(%(ids)s)
-          and product.status = 'ACTIVE'
-          and offer.price is not null
-        """,
+        _ON_SALE,
         {"store_id": store_id, "ids": uuids(list(ids))},
     )
     return [
@@ -119,6 +78,51 @@ async def documents(db: Reader, store_id: UUID, ids: Collection[UUID]) -> list[D
             categories,
         ) in rows
     ]  # fmt: skip
+
+
+_ON_SALE: LiteralString = """
+    select product.id, product.slug, product.name, product.short_description, product.description,
+           product.is_featured, offer.price, offer.in_stock, offer.codes, offer.combinations::text, place.ids,
+           place.names
+    from product
+    cross join lateral (
+      select min(variant.price) as price,
+             coalesce(bool_or(not variant.track_inventory or stock.available > 0), false) as in_stock,
+             array_remove(array_agg(variant.sku order by variant.position)
+                          || array_agg(variant.barcode order by variant.position), null) as codes,
+             coalesce(jsonb_agg(distinct variant.options) filter (where variant.options <> '{}'), '[]')
+               as combinations
+      from product_variant as variant
+      cross join lateral (
+        select coalesce(sum(level.on_hand - level.reserved), 0) as available
+        from stock_level as level
+        where level.store_id = variant.store_id
+          and level.variant_id = variant.id
+      ) as stock
+      where variant.store_id = product.store_id
+        and variant.product_id = product.id
+        and variant.is_active
+    ) as offer
+    cross join lateral (
+      select coalesce(array_agg(above.id order by above.id), '{}') as ids,
+             coalesce(array_agg(above.name order by above.id), '{}') as names
+      from category as above
+      where above.store_id = product.store_id
+        and above.id in (
+          select step.id
+          from product_category as belonging
+          join category as direct on direct.store_id = belonging.store_id and direct.id = belonging.category_id
+          cross join lateral unnest(direct.path) as step (id)
+          where belonging.store_id = product.store_id
+            and belonging.product_id = product.id
+            and direct.is_shown
+        )
+    ) as place
+    where product.store_id = %(store_id)s
+      and product.id = any(%(ids)s)
+      and product.status = 'ACTIVE'
+      and offer.price is not null
+"""
 
 
 async def in_stock(db: Reader, store_id: UUID, ids: Collection[UUID]) -> dict[UUID, bool]:
