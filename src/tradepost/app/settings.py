@@ -92,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often a parcel's carrier is asked where it is; 0 is never."""
     sweep_seconds: Annotated[float, Meta(ge=0, le=3600)] = 2.0
     """How often payments, labels and parcels that wait, and orders that expire, are looked at; 0 is never."""
+    search_seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.5
+    """How often search looks for what has changed; 0 is never."""
     unpaid_minutes: Annotated[int, Meta(ge=0, le=525600)] = 0
     """After so long an order that nobody pays for is cancelled; 0 is never."""
     action_minutes: Annotated[int, Meta(ge=0, le=525600)] = 60

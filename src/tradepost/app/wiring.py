@@ -14,6 +14,7 @@ from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, 
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
 from tradepost.app import health, paying, shipping
+from tradepost.app.following import Following
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
@@ -47,10 +48,13 @@ from tradepost.orders import Desks
 from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
 from tradepost.payments.api import routes as payments_routes
+from tradepost.search import Follower, PostgresEngine
+from tradepost.search.api import Searching
+from tradepost.search.api import routes as search_routes
 from tradepost.stores import Stores
 
 AREAS = [
-    *(catalog_routes, images_routes, categories_routes, inventory_routes),
+    *(catalog_routes, images_routes, categories_routes, search_routes, inventory_routes),
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,
@@ -109,11 +113,13 @@ def application(settings: Settings, url: str) -> ASGIApp:
     providers = paying.providers_of(settings, db)
     carriers = shipping.carriers(settings)
     sweeper = Sweeper(settings, db, providers, carriers)
+    engine = PostgresEngine(db)
+    following = Following(Follower(db, engine), seconds=settings.search_seconds)
     services = Services(
         db,
         CursorSigner(secret),
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
-        *(providers, paying.stripe_inbox_of(settings), carriers),
+        *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)
@@ -124,9 +130,11 @@ def application(settings: Settings, url: str) -> ASGIApp:
         await db.open()
         background.run("rules of addresses", asyncio.to_thread(addresses.load_rules))
         sweeper.start()
+        following.start()
         try:
             yield
         finally:
+            await following.stop()
             await sweeper.stop()
             await desks.close()
             await background.close()

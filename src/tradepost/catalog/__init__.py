@@ -32,7 +32,7 @@ from tradepost.catalog.model import (
     VariantRequired,
     openings,
 )
-from tradepost.catalog.store import find, get
+from tradepost.catalog.store import find, get, on_sale
 from tradepost.catalog.store.marks import marks
 from tradepost.catalog.weights import weights
 
@@ -69,6 +69,7 @@ __all__ = [
     "generate",
     "get",
     "marks",
+    "on_sale",
     "openings",
     "weights",
 ]

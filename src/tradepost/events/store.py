@@ -115,6 +115,24 @@ async def feed(db: Reader, store_id: UUID, *, after: str | None, limit: int) -> 
     return [_event(row) for row in rows]
 
 
+async def newest(db: Reader) -> dict[UUID, str]:
+    """The position of the last event of each store that has any; it may not be in the feed yet."""
+    rows = await db.rows(
+        """
+        select store.id, last.xid::text, last.id
+        from store
+        cross join lateral (
+          select xid, id
+          from event
+          where event.store_id = store.id
+          order by xid desc, id desc
+          limit 1
+        ) as last
+        """
+    )
+    return {store_id: f"{xid}-{id_.hex}" for store_id, xid, id_ in rows}
+
+
 async def of_subjects(db: Reader, store_id: UUID, subject_ids: Sequence[UUID]) -> list[Event]:
     """The history of some subjects that belong together, in the order in which it happened."""
     rows = await db.rows(

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tradepost.core.errors import Forbidden, NotFound, ShopError, Unauthenticated, Unavailable, ValidationFailed
-from tradepost.http.bodies import Amount
+from tradepost.http.bodies import Amount, many_named
 from tradepost.http.csrf import SAFE, CsrfFailed
 from tradepost.http.problems import (
     BodyTooLarge,
@@ -123,6 +123,7 @@ def _parameters(operation: Operation, components: Document) -> list[Document]:
         schema = components[operation.query.__name__]
         found += [
             {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": _lean(property_)}
+            | ({"style": "deepObject", "explode": True} if name in many_named(operation.query) else {})
             for name, property_ in schema["properties"].items()
         ]
     if operation.kept_unless is not None:

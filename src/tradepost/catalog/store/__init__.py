@@ -2,7 +2,7 @@
 
 from tradepost.catalog.store.belonging import insert_categories, set_categories
 from tradepost.catalog.store.images import delete_image, insert_images, set_image, set_order
-from tradepost.catalog.store.reading import SORTS, ProductFilter, featured, find, get, page
+from tradepost.catalog.store.reading import SORTS, ProductFilter, featured, find, get, on_sale, page
 from tradepost.catalog.store.writing import (
     Placed,
     barcodes_in_use,
@@ -31,6 +31,7 @@ __all__ = [
     "insert_products",
     "insert_variants",
     "lock",
+    "on_sale",
     "page",
     "set_categories",
     "set_image",

@@ -10,6 +10,7 @@ from tradepost.catalog.naming import reference
 from tradepost.core.errors import NotFound
 from tradepost.core.pages import Page
 from tradepost.db import Filters, Reader, Sort, fetch_page
+from tradepost.db.arrays import uuids
 from tradepost.db.composing import Window
 from tradepost.db.connections import Row
 
@@ -186,6 +187,21 @@ async def featured(db: Reader, store_id: UUID, *, limit: int) -> list[Product]:
         {"store_id": store_id, "limit": limit},
     )
     return [_product(row) for row in rows]
+
+
+async def on_sale(db: Reader, store_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Product]:
+    """Those of these products that can be bought at this moment, in one statement."""
+    rows = await db.rows(
+        _COLUMNS
+        + _FROM
+        + """
+        where product.store_id = %(store_id)s
+          and product.id = any(%(ids)s)
+          and product.status = 'ACTIVE'
+        """,
+        {"store_id": store_id, "ids": uuids(ids)},
+    )
+    return {product.id: product for product in map(_product, rows)}
 
 
 async def page(db: Reader, store_id: UUID, wanted: ProductFilter, *, sort: Sort, window: Window) -> Page[Product]:
