@@ -95,9 +95,10 @@ class Shop:
 async def open_shop(url: str, settings: Settings, *, keep_seconds: float = 0) -> AsyncIterator[Shop]:
     """The application over a migrated database, with the demo's store and a key for everything.
 
-    Shoppers see what is, not what was a moment ago, unless answers are kept for some seconds.
+    Shoppers see what is, not what was a moment ago, unless answers are kept for some seconds. Nothing follows the feed
+    but what a test starts.
     """
-    settings = msgspec.structs.replace(settings, keep_seconds=keep_seconds)
+    settings = msgspec.structs.replace(settings, keep_seconds=keep_seconds, search_seconds=0)
     await demo.create_store(url)
     key = await operating.create_key(url, name="tests", scopes=["*"], store=None)
     app: Any = application(settings, url)
