@@ -99,6 +99,7 @@ async def feed(db: Reader, store_id: UUID, *, after: str | None, limit: int) -> 
     Ordered by writing transaction, and only those below the oldest transaction still running: whoever reads on from
     the last position he got misses nothing, however late a transaction commits.
     """
+    # By the table's xid: the answer has a text of that name, which would put the tenth before the ninth.
     xid, id_ = _parse(after)
     rows = await db.rows(
         """
@@ -107,7 +108,7 @@ async def feed(db: Reader, store_id: UUID, *, after: str | None, limit: int) -> 
         where store_id = %(store_id)s
           and (xid, id) > (%(xid)s::xid8, %(id)s)
           and xid < pg_snapshot_xmin(pg_current_snapshot())
-        order by xid, id
+        order by event.xid, event.id
         limit %(limit)s
         """,
         {"store_id": store_id, "xid": xid, "id": id_, "limit": limit},

@@ -19,10 +19,9 @@ from tradepost.stores import Store, all_stores
 
 log = structlog.get_logger()
 
-# So few that the planner takes the feed's index: of a page of thousands it believes that reading all events is cheaper.
-_EVENTS = 500
+_EVENTS = 2000
 _DOCUMENTS = 500
-_PAGES = 400
+_PAGES = 100
 _MOMENT = 0.05
 
 
