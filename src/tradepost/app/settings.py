@@ -64,7 +64,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     turn_frozen_seconds: Annotated[float, Meta(gt=0, le=60)] = 2.0
     """How long a frozen process may keep the turn."""
     keep_seconds: Annotated[float, Meta(ge=0, le=0.9)] = 0.5
-    """How long answers that are the same for all shoppers are kept, in each process or on Redis; 0 is not at all."""
+    """How long answers that are the same for all shoppers are kept before they are made, or looked at, again; 0 is not
+    at all."""
     require_idempotency_key: bool = False
     """Refuse writes of money and stock that have no Idempotency-Key."""
     public_url: str = "http://localhost:8000"
