@@ -1,6 +1,7 @@
-"""What an API process does beside answering, until there is a worker: it sees to payments, orders and parcels."""
+"""What an API process does beside answering, until there is a worker: payments, orders, parcels and imports."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
@@ -13,6 +14,7 @@ from tradepost.db import Database
 from tradepost.orders import expiring, parcels, paying
 from tradepost.payments import Providers
 from tradepost.shipping.carriers import Carriers
+from tradepost.spreadsheets.running import Imports
 
 log = structlog.get_logger()
 
@@ -27,17 +29,19 @@ class Sweeper:
         self._payments = payments.Sweep(db, providers, partial(paying.settle_order, db))
         settle = partial(parcels.settle_order, db)
         self._parcels = shipping.Sweep(db, carriers, settle, track_minutes=settings.track_minutes)
-        self._task: asyncio.Task[None] | None = None
+        self._imports = Imports(db)
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         if self._seconds:
-            self._task = asyncio.create_task(self._run())
+            self._tasks = [asyncio.create_task(self._repeat(what)) for what in (self.run_once, self.run_imports)]
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
             with suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
     async def run_once(self) -> None:
         """Everything that is due now."""
@@ -46,11 +50,16 @@ class Sweeper:
         if self._unpaid_minutes:
             await expiring.expire(self._db, minutes=self._unpaid_minutes)
 
-    async def _run(self) -> None:
+    async def run_imports(self) -> None:
+        """All that wait. One may take minutes, so that nothing else waits for it."""
+        while await self._imports.run_once():
+            pass
+
+    async def _repeat(self, what: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(self._seconds)
             try:
-                await self.run_once()
+                await what()
             except Unavailable as error:
                 log.info("sweep_waits", why=error.code)
             except Exception as error:

@@ -45,6 +45,7 @@ from tradepost.orders import Desks
 from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
 from tradepost.payments.api import routes as payments_routes
+from tradepost.spreadsheets import api as spreadsheets_api
 from tradepost.stores import Stores
 
 AREAS = [
@@ -52,7 +53,7 @@ AREAS = [
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,
-    *(addresses_routes, payments_routes, events_routes),
+    *(addresses_routes, payments_routes, spreadsheets_api.routes, events_routes),
 ]
 _SECRET_WAIT = 60.0
 
@@ -112,6 +113,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
         CursorSigner(secret),
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
         *(providers, paying.stripe_inbox_of(settings), carriers),
+        spreadsheets_api.Largest(settings.import_mib << 20),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     gate = Gate(services, identity, RIGHTS, csrf, require_key=settings.require_idempotency_key)
