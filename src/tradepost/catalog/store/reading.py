@@ -3,6 +3,7 @@ from typing import LiteralString
 from uuid import UUID
 
 import msgspec
+from psycopg import sql
 
 from tradepost.catalog.matrix import Options, in_order
 from tradepost.catalog.model import Image, Product, Status, Variant
@@ -182,26 +183,30 @@ async def get(db: Reader, store_id: UUID, ref: UUID | str, *, statuses: Sequence
 async def known(db: Reader, store_id: UUID, *, skus: Sequence[str], slugs: Sequence[str]) -> Known:
     """Which products these SKUs and slugs belong to."""
     by_sku, by_slug = await db.together(
-        (
-            """
-            select sku, id, product_id
-            from product_variant
-            where store_id = %(store_id)s
-              and sku = any(%(skus)s)
-            """,
-            {"store_id": store_id, "skus": texts(skus)},
-        ),
-        (
-            """
-            select slug, id
-            from product
-            where store_id = %(store_id)s
-              and slug = any(%(slugs)s)
-            """,
-            {"store_id": store_id, "slugs": texts(slugs)},
-        ),
+        (_BY_SKUS, {"store_id": store_id, "skus": texts(skus)}),
+        (_BY_SLUGS, {"store_id": store_id, "slugs": texts(slugs)}),
     )
     return Known({sku: (product_id, variant_id) for sku, variant_id, product_id in by_sku}, dict(by_slug))
+
+
+# Composed, so that they are planned each time: a session that asked while the shop was small would read it whole ever
+# after, and a shop is never filled faster than by its first import.
+_BY_SKUS = sql.SQL(
+    """
+    select sku, id, product_id
+    from product_variant
+    where store_id = %(store_id)s
+      and sku = any(%(skus)s)
+    """
+).format()
+_BY_SLUGS = sql.SQL(
+    """
+    select slug, id
+    from product
+    where store_id = %(store_id)s
+      and slug = any(%(slugs)s)
+    """
+).format()
 
 
 async def lock_many(tx: Tx, store_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Product]:
