@@ -8,7 +8,7 @@ import msgspec
 from tradepost import catalog, inventory
 from tradepost.catalog import Edited, Product, Variant, categories
 from tradepost.core.changes import differing
-from tradepost.core.errors import FieldError, ShopError
+from tradepost.core.errors import FieldError, Forbidden, ShopError
 from tradepost.db import Tx
 from tradepost.spreadsheets import changes, store
 from tradepost.spreadsheets.changes import Change
@@ -17,7 +17,7 @@ from tradepost.spreadsheets.model import ADJUST, Counts, Import, Layout, RowErro
 from tradepost.spreadsheets.rows import Group, Row
 from tradepost.spreadsheets.splitting import all_but_refused
 
-_DERIVED = {"version", "updatedAt"}
+_DERIVED = {"version", "updatedAt", "options"}
 _ONCE = ("sku", "barcode")
 
 
@@ -34,7 +34,7 @@ class _NothingWritten(Exception):
         self.outcome = outcome
 
 
-class StockRefused(ShopError):
+class StockRefused(Forbidden):
     """Whoever sent the file may not correct stock; `errors` point at the rows."""
 
 

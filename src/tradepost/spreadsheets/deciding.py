@@ -80,7 +80,7 @@ def grouped(rows: Sequence[Row], known: Known) -> list[Group]:
         key: object = row.line
         if row.slug is not None:
             key = known.by_slug.get(row.slug, row.slug)
-        elif by_sku is not None:
+        elif by_sku is not None and not any(error.code == "sku_repeated" for error in row.errors):
             key = by_sku[0]
         groups.setdefault(key, Group([])).rows.append(row)
     return list(groups.values())

@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 
 from tradepost.core.actors import Actor, ActorKind
-from tradepost.core.errors import Conflict, Invalid, ShopError
+from tradepost.core.errors import Conflict, Invalid
+from tradepost.http.problems import BodyTooLarge
 
 WRITE = "products:write"
 ADJUST = "stock:adjust"
@@ -21,7 +22,7 @@ class SpreadsheetUnusable(Invalid):
     title = "The file is no table of products"
 
 
-class FileTooLarge(ShopError):
+class FileTooLarge(BodyTooLarge):
     """Over what the installation allows: TRADEPOST_IMPORT_MIB."""
 
     title = "The file is too large"
