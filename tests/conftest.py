@@ -94,6 +94,6 @@ def empty_database_url(server_url: str) -> Iterator[str]:
 async def shop(database_url: str) -> AsyncIterator[Shop]:
     """A shop with one store, open for business, and its staff's key."""
     async with open_shop(
-        database_url, Settings(unsafe_database=True, sweep_seconds=0, payments="manual,fake")
+        database_url, Settings(unsafe_database=True, sweep_seconds=0, search_seconds=0, payments="manual,fake")
     ) as opened:
         yield opened

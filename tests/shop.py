@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+import msgspec
 from prometheus_client import REGISTRY
 
 from tradepost.app import demo, operating
@@ -91,8 +92,13 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(url: str, settings: Settings) -> AsyncIterator[Shop]:
-    """The application over a migrated database, with the demo's store and a key for everything."""
+async def open_shop(url: str, settings: Settings, *, keep_seconds: float = 0) -> AsyncIterator[Shop]:
+    """The application over a migrated database, with the demo's store and a key for everything.
+
+    Shoppers see what is, not what was a moment ago, unless answers are kept for some seconds. Nothing follows the feed
+    but what a test starts.
+    """
+    settings = msgspec.structs.replace(settings, keep_seconds=keep_seconds, search_seconds=0)
     await demo.create_store(url)
     key = await operating.create_key(url, name="tests", scopes=["*"], store=None)
     app: Any = application(settings, url)

@@ -70,6 +70,11 @@ class StripeDouble:
     def heal(self) -> None:
         self._faults.clear()
 
+    def forget_keys(self) -> None:
+        """As Stripe does after a day."""
+        with self._lock:
+            self._keys.clear()
+
     def sums(self, order_id: str) -> dict[str, int]:
         """What this house has on its books for an order."""
         found: defaultdict[str, int] = defaultdict(int)
@@ -83,19 +88,32 @@ class StripeDouble:
         """How often something was asked to be done."""
         return sum(call.startswith(f"POST {path}") for call, _, _ in self.calls)
 
-    def authenticate(self, intent_id: str, *, succeeds: bool = True) -> None:
-        """The buyer shows his bank that it is he, or does not."""
+    def authenticate(self, intent_id: str, *, succeeds: bool = True) -> bool:
+        """The buyer shows his bank that it is he, or does not; whether the payment was still there to be finished."""
         with self._lock:
             intent = self.intents[intent_id]
+            if intent["status"] in ("succeeded", "requires_capture", "canceled"):
+                return False
             if succeeds:
                 self._take(intent)
             else:
                 self._decline(intent, "payment_intent_authentication_failure", "authentication_required")
+            return True
 
     def refund_by_hand(self, intent_id: str, amount: int) -> None:
         """Somebody refunds in Stripe's own back office."""
         with self._lock:
             self._refund({"payment_intent": intent_id, "amount": str(amount)})
+
+    def undo_refund(self, refund_id: str) -> None:
+        """The buyer's bank does not take a refund that had succeeded: the money comes back here."""
+        with self._lock:
+            refund = self.refunds[refund_id]
+            refund |= {"status": "failed", "failure_reason": "lost_or_stolen_card"}
+            order = refund["metadata"].get("order_id", "")
+            self.moves.append(("undone", refund["payment_intent"], order, refund["amount"]))
+            self._event("refund.failed", refund)
+            self._event("charge.refund.updated", refund)
 
     def deliver(self, event: dict[str, Any], *, secret: str = SECRET, at: int | None = None) -> int:
         """Sends a message; the status of the answer."""
@@ -256,7 +274,7 @@ class StripeDouble:
 
     def _refund(self, sent: dict[str, str]) -> dict[str, Any]:
         intent, amount = self._intent(sent["payment_intent"]), int(sent["amount"])
-        back = sum(one["amount"] for one in self._refunds_of(intent["id"]))
+        back = self._given_back(intent["id"])
         if intent["amount_received"] - back < amount:
             raise _Refusal(400, "invalid_request_error", "charge_already_refunded")
         refund = {
@@ -282,6 +300,9 @@ class StripeDouble:
     def _refunds_of(self, ref: str) -> list[dict[str, Any]]:
         return [refund for refund in self.refunds.values() if refund["payment_intent"] == ref]
 
+    def _given_back(self, ref: str) -> int:
+        return sum(one["amount"] for one in self._refunds_of(ref) if one["status"] != "failed")
+
     def _list(self, found: list[dict[str, Any]], sent: dict[str, str]) -> dict[str, Any]:
         newest = [_copy(one) for one in reversed(found)]
         ids = [one["id"] for one in newest]
@@ -290,9 +311,7 @@ class StripeDouble:
         page = newest[start : start + limit]
         if sent.get("expand[]") == "data.latest_charge":
             for one in page:
-                back = sum(
-                    refund["amount"] for refund in self.refunds.values() if refund["payment_intent"] == one["id"]
-                )
+                back = self._given_back(one["id"])
                 one["latest_charge"] = one["latest_charge"] and {"id": one["latest_charge"], "amount_refunded": back}
         return {"object": "list", "data": page, "has_more": len(newest) > start + limit}
 

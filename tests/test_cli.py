@@ -125,6 +125,7 @@ def test_a_falsified_level_is_found_and_named(database_url: str) -> None:
         ("update payment set status = 'DECLINED' where status = 'CAPTURED'", "I4"),
         ("update payment_entry set amount = amount + 1 where kind = 'capture'", "I4"),
         ("update payment_entry set amount = 10000 where kind = 'refund'", "I5"),
+        ("update payment_entry set kind = 'refund_undone' where kind = 'refund'", "I5"),
     ],
 )
 async def test_every_kind_of_falsified_row_is_found(
@@ -140,6 +141,32 @@ async def test_every_kind_of_falsified_row_is_found(
     capsys.readouterr()
     assert not verify(shop.url)
     assert invariant in _broken(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("late", ["never", "six minutes later", "a part of it"])
+async def test_money_kept_without_an_order_is_found(shop: Shop, capsys: pytest.CaptureFixture[str], late: str) -> None:
+    """A refund counts where it was asked for in time; while the five minutes last, nothing is wrong yet."""
+    async with open_till(shop) as till:
+        order = await till.order()
+        await till.pay(order)
+        cancelled = await shop.staff("POST", f"/orders/{order.id}/cancel", json={})
+        assert cancelled.status_code == 200, cancelled.text
+        await till.sweep_all()
+    plant = {
+        "never": "delete from payment_operation where kind = 'refund'",
+        "six minutes later": "update payment_operation set created_at = now() where kind = 'refund'",
+        "a part of it": "update payment_operation set amount = amount - 1 where kind = 'refund'",
+    }
+    await shop.change("delete from payment_entry where kind = 'refund'")
+    await shop.change(plant[late])
+    assert verify(shop.url)
+    six_minutes_ago = "now() - interval '6 minutes'"
+    await shop.change(f"update payment_entry set created_at = {six_minutes_ago}")  # noqa: S608 - a test's own words
+    assert verify(shop.url)
+    await shop.change(f"update sales_order set cancelled_at = {six_minutes_ago}")  # noqa: S608
+    capsys.readouterr()
+    assert not verify(shop.url)
+    assert _broken(capsys.readouterr().out) == ["I15"]
 
 
 async def test_two_live_payments_of_an_order_are_found(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:

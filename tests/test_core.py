@@ -83,12 +83,13 @@ _DIES_ONCE = """
 import sys
 from tradepost.core.crash_points import arm, crash_point
 crash_point("here")
-arm("here:" + sys.argv[1])
+arm(sys.argv[1])
 crash_point("elsewhere")
 crash_point("here")
 """
 
 
 def test_a_process_dies_where_a_test_wants_it_and_the_next_one_does_not(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _DIES_ONCE, str(tmp_path / "mark")]
+    (tmp_path / "here").touch()
+    command = [sys.executable, "-c", _DIES_ONCE, str(tmp_path)]
     assert [subprocess.run(command, check=False).returncode for _ in range(2)] == [-signal.SIGKILL, 0]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.shop import Shop, same_problem
-from tests.test_order_life import allowed, confirmed, done, placed
+from tests.shop import ADDRESS, Shop, same_problem
+from tests.test_order_life import allowed, confirmed, done, moved, placed, story
 from tests.test_paying import paid, pay, read, swept
 from tests.test_returns import items
 from tradepost.app.verifying import verify
@@ -69,6 +69,26 @@ async def test_a_preview_is_the_edit_with_nothing_written(shop: Shop) -> None:
     assert preview.json()["order"] | {"updatedAt": real.json()["order"]["updatedAt"]} == real.json()["order"]
     assert preview.json()["changes"] == real.json()["changes"]
     assert await shop.stock(mug) == 5
+    assert verify(shop.url)
+
+
+async def test_an_edit_sends_it_elsewhere_until_something_is_packed(shop: Shop) -> None:
+    order, _ = await placed(shop, 2, shippingAddress=ADDRESS)
+    await moved(shop, order, "CONFIRMED")
+    there = ADDRESS | {"line1": "1 Savile Row", "postalCode": "W1S 3JP"}
+    edited = await done(shop, "POST", order, "/edits", items=items(order, 1), shippingAddress=there)
+    assert [(one["what"], one["name"]) for one in edited["changes"]][-1] == ("address", "shippingAddress")
+    assert "1 Savile Row" in edited["changes"][-1]["after"]
+    assert "12 St James's Square" in edited["changes"][-1]["before"]
+    assert edited["order"]["shippingAddress"]["line1"] == "1 Savile Row"
+    (kept,) = (await done(shop, "GET", order, "/edits"))["items"]
+    assert kept["changes"] == edited["changes"]
+    assert {"order.edited", "order.address_changed"} <= set(await story(shop, order))
+    await done(shop, "POST", order, "/shipments")
+    refused = await shop.staff("POST", f"/orders/{order['id']}/edits", json={"shippingAddress": ADDRESS})
+    assert same_problem(refused, 409, "invalid_transition")
+    wrong = await shop.staff("POST", f"/orders/{order['id']}/edits", json={"billingAddress": there | {"country": "XX"}})
+    assert same_problem(wrong, 422, "validation_failed", "/billingAddress/country")
     assert verify(shop.url)
 
 

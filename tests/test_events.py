@@ -38,6 +38,28 @@ async def test_a_transaction_that_commits_late_is_not_skipped(database_url: str)
     await db.close()
 
 
+async def test_a_page_never_ends_beyond_an_event_that_is_still_to_come(database_url: str) -> None:
+    """Transactions are in the order of their numbers, also where these get a digit more: 9, 10, 99, 100."""
+    db, store_id = Database(database_url, size=2), uuid7()
+    await db.open()
+    actor = system(store_id)
+    numbers = [9, 10, 99, 100, 101]
+    async with db.transaction() as tx:
+        for number in numbers:
+            await events.publish(tx, BellRang(number), actor=actor, subject_id=uuid4())
+        await tx.run("update event set xid = (payload ->> 'number')::xid8 where store_id = %(id)s", {"id": store_id})
+    seen: list[int] = []
+    after: str | None = None
+    async with db.read() as reader:
+        while len(seen) < len(numbers):
+            page = await events.feed(reader, store_id, after=after, limit=2)
+            assert page
+            seen += [event.payload["number"] for event in page]
+            after = page[-1].position
+    assert seen == numbers
+    await db.close()
+
+
 async def test_a_reader_beside_many_writers_gets_every_event_once(database_url: str) -> None:
     db, store_id = Database(database_url, size=8), uuid7()
     await db.open()

@@ -158,3 +158,32 @@ async def test_images_that_come_at_once_are_all_there(shop: Shop) -> None:
     )
     assert {answer.status_code for answer in answers} == {201, 204}
     assert sorted(await shown(shop, mug)) == [f"{number}" for number in range(8)]
+
+
+async def test_an_item_keeps_the_image_that_it_was_bought_with(shop: Shop) -> None:
+    plain, blue = "https://img.example.com/plain.jpg", "https://img.example.com/blue.jpg"
+    variants = [
+        {"name": colour, "options": {"colour": colour}, "price": "5.00", "inventoryQuantity": 3}
+        for colour in ("red", "blue")
+    ]
+    images = [{"url": url, "alt": "A mug"} for url in (plain, blue)]
+    made = {"name": "Mug", "status": "ACTIVE", "variants": variants, "images": images}
+    created = await shop.staff("POST", "/products", json=made)
+    assert created.status_code == 201, created.text
+    mug = created.json()
+    red, other = (variant["id"] for variant in mug["variants"])
+    path = f"/products/{mug['id']}"
+    await shop.staff("PATCH", f"{path}/variants/{other}", json={"imageId": mug["images"][1]["id"]})
+    bare = await shop.product()
+    body = {
+        "email": "ada@example.com",
+        "items": [{"variantId": id_, "quantity": 1} for id_ in (red, other, bare["variants"][0]["id"])],
+    }
+    placed = (await shop.guest("POST", "/orders", json=body)).json()
+    assert [item["imageUrl"] for item in placed["items"]] == [plain, blue, None]
+    for image in mug["images"]:
+        assert (await shop.staff("DELETE", f"{path}/images/{image['id']}")).status_code == 204
+    read = (await shop.staff("GET", f"/orders/{placed['id']}")).json()
+    assert [item["imageUrl"] for item in read["items"]] == [plain, blue, None]
+    again = (await shop.guest("POST", "/orders", json=body)).json()
+    assert [item["imageUrl"] for item in again["items"]] == [None, None, None]

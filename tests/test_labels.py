@@ -28,7 +28,7 @@ from tradepost.shipping.carriers.fake import FakeCarrier
 
 pytestmark = pytest.mark.anyio
 
-_FROM = {
+FROM = {
     "name": "Ann Shipper",
     "lines": ["1 Dock Road"],
     "city": "Atlanta",
@@ -37,7 +37,7 @@ _FROM = {
     "country": "US",
     "phone": "+14045550100",
 }
-_NEW_YORK = {
+NEW_YORK = {
     "firstName": "Ada",
     "lastName": "Buyer",
     "line1": "12 Main St",
@@ -47,13 +47,13 @@ _NEW_YORK = {
     "country": "US",
     "phone": "+12125550100",
 }
-_FAKES = Settings(unsafe_database=True, sweep_seconds=0, carriers="fake", ship_from=json.dumps(_FROM))
+FAKES = Settings(unsafe_database=True, sweep_seconds=0, carriers="fake", ship_from=json.dumps(FROM))
 
 
 @pytest.fixture
 async def shop(database_url: str) -> AsyncIterator[Shop]:
     """A shop that sends with the fake carrier."""
-    async with open_shop(database_url, _FAKES) as opened:
+    async with open_shop(database_url, FAKES) as opened:
         yield opened
 
 
@@ -65,13 +65,13 @@ async def ups() -> AsyncIterator[Ups]:
 
 @asynccontextmanager
 async def ups_shop(database_url: str, ups: Ups) -> AsyncIterator[Shop]:
-    async with open_shop(database_url, _with_ups(ups)) as opened:
+    async with open_shop(database_url, with_ups(ups)) as opened:
         yield opened
 
 
-def _with_ups(ups: Ups) -> Settings:
+def with_ups(ups: Ups) -> Settings:
     return msgspec.structs.replace(
-        _FAKES,
+        FAKES,
         carriers="ups",
         ups_url=ups.url,
         ups_client_id=CLIENT_ID,
@@ -105,7 +105,7 @@ async def swept(shop: Shop, carriers: Mapping[str, Carrier]) -> None:
 
 async def packed(shop: Shop, *quantities: int, **address: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A confirmed order to New York, and its one parcel."""
-    order, _ = await placed(shop, *quantities, shippingAddress=_NEW_YORK | address)
+    order, _ = await placed(shop, *quantities, shippingAddress=NEW_YORK | address)
     await moved(shop, order, "CONFIRMED")
     made = await done(shop, "POST", order, "/shipments", carrier="by hand")
     return made["order"], made["shipment"]
@@ -116,10 +116,10 @@ async def buy(
 ) -> httpx2.Response:
     body = {"carrier": "fake", "service": "ground", "weight": 1500} | wish
     headers = {"Idempotency-Key": key} if key else {}
-    return await shop.staff("POST", _label(order, parcel), json=body, headers=headers)
+    return await shop.staff("POST", label_of(order, parcel), json=body, headers=headers)
 
 
-def _label(order: dict[str, Any], parcel: dict[str, Any]) -> str:
+def label_of(order: dict[str, Any], parcel: dict[str, Any]) -> str:
     return f"/orders/{order['id']}/shipments/{parcel['id']}/label"
 
 
@@ -140,15 +140,15 @@ async def test_a_label_is_bought_printed_and_given_back(shop: Shop) -> None:
         "7.30",
         order["currency"],
     )
-    printed = (await shop.staff("GET", _label(order, parcel))).json()
+    printed = (await shop.staff("GET", label_of(order, parcel))).json()
     assert printed["mediaType"] == "application/pdf"
     assert base64.b64decode(printed["content"]).startswith(b"%PDF-")
     assert answer.json()["order"]["version"] > order["version"]
-    back = await shop.staff("DELETE", _label(order, parcel))
+    back = await shop.staff("DELETE", label_of(order, parcel))
     assert back.status_code == 200, back.text
     assert (back.json()["shipment"]["label"]["state"], back.json()["shipment"]["trackingNumber"]) == ("VOIDED", None)
-    assert same_problem(await shop.staff("GET", _label(order, parcel)), 404, "not_found")
-    assert same_problem(await shop.staff("DELETE", _label(order, parcel)), 409, "invalid_transition")
+    assert same_problem(await shop.staff("GET", label_of(order, parcel)), 404, "not_found")
+    assert same_problem(await shop.staff("DELETE", label_of(order, parcel)), 409, "invalid_transition")
     assert (await buy(shop, order, parcel)).json()["shipment"]["label"]["state"] == "BOUGHT"
     assert (await story(shop, order))[-3:] == [
         "shipment.label_bought",
@@ -159,7 +159,7 @@ async def test_a_label_is_bought_printed_and_given_back(shop: Shop) -> None:
 
 
 async def test_the_buyer_sees_the_number_and_not_what_the_label_cost(shop: Shop) -> None:
-    order, _ = await placed(shop, 1, shippingAddress=_NEW_YORK)
+    order, _ = await placed(shop, 1, shippingAddress=NEW_YORK)
     token = {"X-Order-Token": order["accessToken"]}
     await moved(shop, order, "CONFIRMED")
     parcel = (await done(shop, "POST", order, "/shipments"))["shipment"]
@@ -200,7 +200,7 @@ async def test_rates_are_those_of_the_parcel(shop: Shop) -> None:
 
 async def test_goods_that_are_known_to_weigh_something_need_no_scales(shop: Shop) -> None:
     heavy = await shop.product(weight=1200)
-    answer = await shop.order((heavy, 2), shippingAddress=_NEW_YORK)
+    answer = await shop.order((heavy, 2), shippingAddress=NEW_YORK)
     rates = await shop.staff("GET", f"/orders/{answer.json()['id']}/rates")
     assert rates.json()["rates"][0]["amount"] == "8.50"
 
@@ -213,7 +213,7 @@ async def test_a_carrier_that_is_down_is_a_note_and_no_label(shop: Shop) -> None
     waiting = await buy(shop, order, parcel)
     assert (waiting.status_code, waiting.json()["shipment"]["label"]["state"]) == (202, "BUYING")
     assert same_problem(await buy(shop, order, parcel), 409, "label_exists")
-    assert same_problem(await shop.staff("DELETE", _label(order, parcel)), 409, "label_under_way")
+    assert same_problem(await shop.staff("DELETE", label_of(order, parcel)), 409, "label_under_way")
 
 
 async def test_a_refusal_points_at_what_is_wrong_and_another_try_is_possible(shop: Shop) -> None:
@@ -299,7 +299,7 @@ async def test_a_label_that_left_with_its_parcel_is_not_given_back(shop: Shop) -
     order, parcel = await packed(shop, 1)
     await buy(shop, order, parcel)
     await shop.staff("POST", f"/orders/{order['id']}/shipments/{parcel['id']}/ship", json={})
-    assert same_problem(await shop.staff("DELETE", _label(order, parcel)), 409, "invalid_transition")
+    assert same_problem(await shop.staff("DELETE", label_of(order, parcel)), 409, "invalid_transition")
 
 
 async def test_without_carriers_nothing_can_be_asked(database_url: str) -> None:
@@ -321,11 +321,11 @@ async def test_a_carrier_without_keys_is_never_asked_twice(database_url: str, up
         again = await buy(shop, order, parcel, carrier="ups", service="03", key="once")
         assert (again.status_code, again.json()["shipment"]["label"]["state"]) == (202, "UNCERTAIN")
         assert same_problem(await buy(shop, order, parcel, carrier="ups", service="03"), 409, "label_exists")
-        carriers = app_shipping.carriers(_with_ups(ups))
+        carriers = app_shipping.carriers(with_ups(ups))
         await swept(shop, carriers.by_name)
         await carriers.close()
         assert len(ups.asked) == asked
-        given_up = await shop.staff("DELETE", _label(order, parcel))
+        given_up = await shop.staff("DELETE", label_of(order, parcel))
         assert (given_up.status_code, given_up.json()["shipment"]["label"]["state"]) == (200, "GIVEN_UP")
         bought = await buy(shop, order, parcel, carrier="ups", service="03")
         assert bought.json()["shipment"]["label"]["state"] == "BOUGHT"
@@ -343,7 +343,7 @@ async def test_who_dies_while_ups_is_asked_leaves_it_uncertain(database_url: str
         await buy(shop, order, parcel, carrier="ups", service="03")
         await shop.change("update shipment_label set state = 'BUYING'")  # as a process that was killed leaves it
         asked = len(ups.asked)
-        carriers = app_shipping.carriers(_with_ups(ups))
+        carriers = app_shipping.carriers(with_ups(ups))
         await swept(shop, carriers.by_name)
         await carriers.close()
         assert len(ups.asked) == asked
@@ -365,7 +365,7 @@ async def test_a_ups_parcel_is_followed_to_its_door(database_url: str, ups: Ups)
         order, parcel = await packed(shop, 1)
         answer = await buy(shop, order, parcel, carrier="ups", service="03")
         number = answer.json()["shipment"]["trackingNumber"]
-        carriers = app_shipping.carriers(_with_ups(ups))
+        carriers = app_shipping.carriers(with_ups(ups))
         await swept(shop, carriers.by_name)
         assert (await parcel_of(shop, order))["status"] == "PACKED"
         ups.scan(number, "I", "DP", "Departed from Facility")
@@ -395,7 +395,7 @@ async def test_a_parcel_goes_where_its_carrier_says(
     shop: Shop, postal_code: str, days: int, parcel_is: str, order_is: str
 ) -> None:
     order, (product,) = await placed(
-        shop, 1, shippingAddress=_NEW_YORK | {"state": "AK", "city": "Anchorage", "postalCode": postal_code}
+        shop, 1, shippingAddress=NEW_YORK | {"state": "AK", "city": "Anchorage", "postalCode": postal_code}
     )
     await moved(shop, order, "CONFIRMED")
     parcel = (await done(shop, "POST", order, "/shipments"))["shipment"]

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.redis import Redis, open_redis
 from tests.server import serving, tradepost
 from tests.shop import Shop, open_shop, same_problem
+from tests.test_keeping import no_marks
 from tradepost.app import demo
 from tradepost.app.settings import Settings, SettingsInvalid, load
 from tradepost.core.actors import Actor, ActorKind
@@ -31,6 +32,7 @@ from tradepost.http.clients import Clients
 from tradepost.http.counting import MemoryCounter
 from tradepost.http.csrf import Csrf
 from tradepost.http.edge import Edge
+from tradepost.http.keeping import Keeper, MemoryShelf
 from tradepost.http.limits import Limits, Policy
 from tradepost.http.resources import Router
 from tradepost.http.routes import PUBLIC, Gate, resources
@@ -221,7 +223,13 @@ async def _door(actor: Actor, *, address: str = "192.0.2.1") -> AsyncIterator[ht
     async def lifespan() -> AsyncIterator[None]:
         yield
 
-    gate = Gate(services, identify, {"sign_in": PUBLIC}, Csrf(b"secret", origins=frozenset()))
+    gate = Gate(
+        services,
+        identify,
+        {"sign_in": PUBLIC},
+        Csrf(b"secret", origins=frozenset()),
+        Keeper(MemoryShelf(), no_marks, seconds=0),
+    )
     edge: Any = Edge(Router(resources(routes.operations, gate)), lifespan)
     transport = httpx2.ASGITransport(app=edge, client=(address, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost/api/v1") as client:

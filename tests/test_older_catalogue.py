@@ -27,7 +27,8 @@ def _older(url: str) -> None:
 
 def _product(connection: psycopg.Connection, slug: str, *variants: tuple[int, str]) -> None:
     """A product on sale with variants of a price and options each."""
-    names = {"store": connection.execute("select id from store").fetchone()[0], "id": uuid7(), "slug": slug}  # type: ignore[index]
+    ((store_id,),) = connection.execute("select id from store").fetchall()
+    names = {"store": store_id, "id": uuid7(), "slug": slug}
     connection.execute(
         """
         insert into product (store_id, id, slug, name, description, short_description, status, is_featured)

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from tests.people import registered
 from tests.shop import Shop, same_problem
-from tests.test_order_life import allowed, done, moved, placed
+from tests.test_order_life import allowed, done, moved, placed, story
 from tradepost.app.paying import providers_of
 from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
@@ -25,13 +26,13 @@ _SETTINGS = Settings(unsafe_database=True, payments="manual,fake", unpaid_minute
 
 
 @asynccontextmanager
-async def sweeper(shop: Shop) -> AsyncIterator[Sweeper]:
-    """What runs beside the answering, to be run by hand."""
+async def sweeper(shop: Shop, **changed: Any) -> AsyncIterator[Sweeper]:
+    """What runs beside the answering, to be run by hand; perhaps with other settings."""
     db = Database(shop.url, size=4)
     await db.open()
     providers = providers_of(_SETTINGS, db)
     try:
-        yield Sweeper(_SETTINGS, db, providers, Carriers({}))
+        yield Sweeper(msgspec.structs.replace(_SETTINGS, **changed), db, providers, Carriers({}))
     finally:
         await providers.close()
         await db.close()
@@ -102,6 +103,27 @@ async def test_3d_secure_asks_the_buyer(shop: Shop, outcome: str, status: str) -
     assert decided.status_code == 200
     await swept(shop)
     assert (await read(shop, order))["paymentStatus"] == status
+    assert verify(shop.url)
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(60, False), (90, True), (0, True)])
+async def test_a_buyer_who_never_comes_back_can_pay_otherwise(shop: Shop, minutes: int, waits: bool) -> None:
+    order, _ = await placed(shop, 1)
+    await pay(shop, order, "pm_card_threeDSecureRequired")
+    await shop.change(
+        "update payment set updated_at = now() - interval '61 minutes', looked_at = now() - interval '1 day'"
+    )
+    async with sweeper(shop, action_minutes=minutes) as one:
+        await one.run_once()
+    (payment,) = (await read(shop, order))["payments"]
+    assert payment["status"] == ("NEEDS_ACTION" if waits else "VOIDED")
+    other = await pay(shop, order)
+    assert other.status_code == (409 if waits else 200)
+    if not waits:
+        (ref,) = (await shop.rows("select provider_ref from payment order by id"))[0]
+        late = await shop.guest("POST", f"/payments/fake/{ref}/confirm", json={"outcome": "approve"})
+        assert same_problem(late, 409, "invalid_transition")
+        assert (await read(shop, order))["paymentStatus"] == "PAID"
     assert verify(shop.url)
 
 
@@ -245,6 +267,22 @@ async def test_a_cancelled_order_gives_the_money_back(shop: Shop) -> None:
     assert verify(shop.url)
 
 
+async def test_a_refund_that_is_declined_is_tried_once_and_then_for_staff(shop: Shop) -> None:
+    """The provider has forgotten the payment: it would decline it every minute for ever."""
+    order, _ = await paid(shop, 1)
+    await shop.change("delete from fake_payment_object")
+    await done(shop, "POST", order, "/cancel")
+    await swept(shop)
+    assert await shop.rows("select state, last_error from payment_operation where kind = 'refund'") == [
+        ("failed", "charge_too_old")
+    ]
+    assert (await story(shop, order)).count("payment.refund_failed") == 1
+    after = await read(shop, order)
+    assert (after["status"], after["paymentStatus"]) == ("CANCELLED", "PAID")
+    assert "refund" in allowed(after)
+    assert verify(shop.url)
+
+
 async def test_money_that_is_only_set_aside_is_let_go(shop: Shop) -> None:
     order, _ = await placed(shop, 1)
     await pay(shop, order, capture="manual")
@@ -259,7 +297,8 @@ async def expired(shop: Shop) -> None:
     db = Database(shop.url, size=2)
     await db.open()
     try:
-        await expiring.expire(db, minutes=0)
+        while await expiring.expire(db, minutes=0):
+            pass
     finally:
         await db.close()
 

@@ -15,8 +15,8 @@ from tests.till import Order, Till, open_till
 from tradepost import payments
 from tradepost.app.settings import Settings
 from tradepost.app.verifying import verify
+from tradepost.core.breaker import Policy
 from tradepost.payments import PaymentProviderUnavailable, Status
-from tradepost.payments.breaker import Breaker
 from tradepost.payments.providers.stripe import Stripe
 
 pytestmark = pytest.mark.anyio
@@ -46,8 +46,8 @@ async def till(database_url: str, double: StripeDouble) -> AsyncIterator[Till]:
         rate_limit_write="",
     )
     double.late_seconds = 0.4
-    patient = Breaker(failures=10_000)
-    provider = Stripe("sk_test_key", url=double.url, seconds=0.25, breaker=patient)
+    patient = Policy(failures=10_000)
+    provider = Stripe("sk_test_key", url=double.url, seconds=0.25, policy=patient)
     async with open_shop(database_url, settings) as shop, open_till(shop, provider) as opened:
         double.hook = hook_of(shop)
         yield opened

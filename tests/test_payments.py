@@ -159,6 +159,70 @@ async def test_a_payment_that_waits_for_its_buyer_can_be_let_go(till: Till) -> N
     assert await till.status(order) == Status.VOIDED
 
 
+async def _an_hour_passes(till: Till) -> None:
+    await till.shop.change("update payment set updated_at = now() - interval '61 minutes'")
+
+
+async def test_a_buyer_who_never_comes_back_is_not_waited_for(till: Till) -> None:
+    order = await till.order()
+    await till.pay(order, "pm_card_threeDSecureRequired")
+    await till.sweep_all()
+    assert await till.status(order) == Status.NEEDS_ACTION
+    await _an_hour_passes(till)
+    await till.sweep_all()
+    assert await till.status(order) == Status.VOIDED
+    assert (await till.events(order))[-2:] == ["payment.void_requested", "payment.voided"]
+    assert isinstance(await till.pay(order), Captured)
+
+
+async def test_a_buyer_who_came_back_is_found_before_he_is_given_up(till: Till, double: StripeDouble) -> None:
+    order = await till.order()
+    result = await till.pay(order, "pm_card_threeDSecureRequired")
+    assert isinstance(result, NeedsAction)
+    await _decide(till, double, result.ref, is_approved=True)
+    await _an_hour_passes(till)
+    await till.sweep_all()
+    assert await till.status(order) == Status.CAPTURED
+    assert "payment.void_requested" not in await till.events(order)
+
+
+@pytest.mark.parametrize("capture", Capture)
+async def test_of_finishing_and_giving_up_at_once_one_happens(
+    till: Till, double: StripeDouble, capture: Capture
+) -> None:
+    """Afterwards it is paid once: by the buyer who came back, or by the card that he tries then."""
+    seen: set[str] = set()
+    for _ in range(20):
+        order = await till.order()
+        result = await till.pay(order, "pm_card_threeDSecureRequired", capture=capture)
+        assert isinstance(result, NeedsAction)
+        await _an_hour_passes(till)
+        await at_once(till.sweep.run_once(), _decide(till, double, result.ref, is_approved=True))
+        await till.sweep_all()
+        await till.sweep.run_once()
+        snapshot = await _snapshot(till, order)
+        assert await till.status(order) == snapshot.status
+        seen.add(snapshot.status)
+        if snapshot.status is Status.VOIDED:
+            await till.pay(order, capture=capture)
+        taken = "authorize" if capture is Capture.MANUAL else "capture"
+        assert [entry for entry in await till.ledger(order) if entry[0] != "void"] == [(taken, order.total)]
+    assert seen <= {Status.VOIDED, Status.CAPTURED, Status.AUTHORIZED}
+
+
+async def test_a_payment_that_was_being_given_up_is_found_again(till: Till, double: StripeDouble) -> None:
+    """The provider did not answer, or the process died: the void is there, and the sweep carries it out."""
+    order = await till.order()
+    await till.pay(order, "pm_card_threeDSecureRequired")
+    await _an_hour_passes(till)
+    double.fail("/cancel", "lost")
+    await till.sweep.run_once()
+    await till.sweep_all()
+    await till.sweep.run_once()
+    assert await till.status(order) == Status.VOIDED
+    assert (await till.events(order)).count("payment.void_requested") == 1
+
+
 async def _decide(till: Till, double: StripeDouble, ref: str, *, is_approved: bool) -> None:
     fake = till.providers.by_name.get("fake")
     if isinstance(fake, Fake):

@@ -41,9 +41,11 @@ async def test_one_item_comes_back_and_its_money_goes(shop: Shop) -> None:
     (listed,) = (await done(shop, "GET", order, "/returns"))["items"]
     assert (listed["status"], listed["refundAmount"], listed["items"][0]["restocked"]) == ("REFUNDED", "20.00", 1)
     told = await done(shop, "GET", order, "/timeline")
-    assert [event["name"] for event in told["items"]][-7:] == [
+    assert [event["name"] for event in told["items"]][-9:] == [
         "return.requested",
         "return.approved",
+        "shipment.delivered",
+        "order.status_changed",
         "return.received",
         "return.refunded",
         "payment.refund_requested",
@@ -121,4 +123,29 @@ async def test_a_fee_is_no_more_than_the_goods_are_worth(shop: Shop) -> None:
     assert again.json() == first.json()
     await swept(shop)
     assert await shop.rows("select sum(amount)::int8 from payment_entry where kind = 'refund'") == [(1080,)]
+    assert verify(shop.url)
+
+
+async def test_what_the_buyer_sent_back_does_not_come_back_with_its_parcel_too(shop: Shop) -> None:
+    order, (mug,) = await shipped(shop, 1)
+    (parcel,) = (await done(shop, "GET", order, "/shipments"))["items"]
+    back = await done(shop, "POST", order, "/returns", items=items(order, 1))
+    await done(shop, "POST", order, f"/returns/{back['id']}/receive")
+    assert (await done(shop, "GET", order, ""))["status"] == "DELIVERED"
+    again = await shop.staff("POST", f"/orders/{order['id']}/shipments/{parcel['id']}/return")
+    assert same_problem(again, 409, "invalid_transition")
+    assert await shop.stock(mug) == 10
+    assert verify(shop.url)
+
+
+async def test_what_came_back_with_its_parcel_is_not_received_once_more(shop: Shop) -> None:
+    order, (mug,) = await shipped(shop, 2)
+    (parcel,) = (await done(shop, "GET", order, "/shipments"))["items"]
+    back = await done(shop, "POST", order, "/returns", items=items(order, 1))
+    await done(shop, "POST", order, f"/shipments/{parcel['id']}/return")
+    again = await shop.staff("POST", f"/orders/{order['id']}/returns/{back['id']}/receive", json={})
+    assert same_problem(again, 409, "invalid_transition")
+    (listed,) = (await done(shop, "GET", order, "/returns"))["items"]
+    assert listed["status"] == "APPROVED"
+    assert await shop.stock(mug) == 8
     assert verify(shop.url)

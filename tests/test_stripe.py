@@ -11,6 +11,7 @@ from tests.shop import Shop
 from tests.stripe_double import VERSION, StripeDouble, open_double
 from tests.till import Till, at_once, open_till
 from tradepost.app.verifying import verify
+from tradepost.core.breaker import Policy
 from tradepost.core.clock import now
 from tradepost.payments import (
     Capture,
@@ -23,7 +24,6 @@ from tradepost.payments import (
     Refunded,
     Status,
 )
-from tradepost.payments.breaker import Breaker
 from tradepost.payments.providers.stripe import Stripe
 from tradepost.payments.providers.stripe_wire import from_wire, to_wire
 
@@ -40,8 +40,8 @@ def double() -> Iterator[StripeDouble]:
 
 @pytest.fixture
 async def till(shop: Shop, double: StripeDouble) -> AsyncIterator[Till]:
-    patient = Breaker(failures=1000)
-    provider = Stripe("sk_test_key", url=double.url, seconds=0.5, breaker=patient)
+    patient = Policy(failures=1000)
+    provider = Stripe("sk_test_key", url=double.url, seconds=0.5, policy=patient)
     async with open_till(shop, provider) as opened:
         yield opened
     assert verify(shop.url)
@@ -190,6 +190,19 @@ async def test_a_key_that_stripe_has_forgotten_is_not_sent_again(
     assert double.sums(str(order.id))["charges"] == int(reached)
 
 
+async def test_a_request_that_comes_again_after_a_day_charges_nobody_twice(till: Till, double: StripeDouble) -> None:
+    """Also where no sweep has been there meanwhile."""
+    order = await till.order()
+    double.fail(INTENTS, "lost")
+    operation = await till.begin(order)
+    with pytest.raises(PaymentProviderUnavailable):
+        await till.carry_out(operation)
+    double.forget_keys()
+    await till.finish(msgspec.structs.replace(operation, created_at=operation.created_at - timedelta(hours=25)))
+    assert await till.status(order) == Status.CAPTURED
+    assert double.sums(str(order.id))["charges"] == 1
+
+
 async def test_a_card_error_says_why(till: Till) -> None:
     order = await till.order()
     result = await till.pay(order, "pm_card_chargeDeclined")
@@ -304,8 +317,8 @@ async def test_a_capture_of_another_amount_at_stripe_is_not_believed(till: Till,
 
 async def test_a_provider_that_does_not_answer_is_left_alone_for_a_while(shop: Shop, double: StripeDouble) -> None:
     moment = [0.0]
-    breaker = Breaker(failures=3, seconds=5, clock=lambda: moment[0])
-    provider = Stripe("sk_test_key", url=double.url, breaker=breaker)
+    impatient = Policy(failures=3, seconds=5)
+    provider = Stripe("sk_test_key", url=double.url, policy=impatient, clock=lambda: moment[0])
     async with open_till(shop, provider) as till:
         orders = [await till.order() for _ in range(3)]
         operations = [await till.begin(order) for order in orders]

@@ -15,7 +15,8 @@ from tests.stripe_double import SECRET, Hook, StripeDouble, open_double, signatu
 from tests.till import Till, open_till
 from tradepost.app.settings import Settings
 from tradepost.app.verifying import verify
-from tradepost.payments import Capture, Captured, NeedsAction, Status
+from tradepost.app.wiring import api_document
+from tradepost.payments import Capture, Captured, NeedsAction, Refunded, Status
 from tradepost.payments.providers.stripe import Stripe
 
 pytestmark = pytest.mark.anyio
@@ -137,6 +138,11 @@ async def test_a_signature_that_is_not_good_is_refused_and_nothing_is_kept(
     said = "".join(capfd.readouterr())
     assert "pi_unknown" not in said
     assert "webhook_refused" in said
+
+
+def test_the_document_says_that_a_message_is_signed() -> None:
+    (parameter,) = api_document()["paths"]["/api/v1/webhooks/stripe"]["post"]["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["required"]) == ("Stripe-Signature", "header", True)
 
 
 @pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])
@@ -300,6 +306,21 @@ async def test_a_refund_made_at_stripe_is_recorded_as_such(till: Till, double: S
     (shown,) = await till.shown(order)
     assert [(entry.kind, entry.amount, entry.operation_id) for entry in shown.entries[1:]] == [("refund", 250, None)]
     assert (await till.balance(order)).refundable == order.total - 250
+
+
+async def test_a_refund_that_failed_before_we_knew_of_it_was_none(till: Till, double: StripeDouble) -> None:
+    order = await till.order()
+    await till.pay(order)
+    (refund,) = await till.refund(order, 300)
+    result = await till.carry_out(refund)
+    assert isinstance(result, Refunded)
+    double.undo_refund(result.reference)
+    assert await asyncio.to_thread(double.deliver, double.events[-1]) == 200
+    await till.sweep_all()
+    assert not await till.settle(refund, result)
+    assert await till.ledger(order) == [("capture", order.total)]
+    assert (await till.events(order))[-1] == "payment.refund_failed"
+    assert (await till.balance(order)).refundable == order.total
 
 
 async def test_messages_in_any_order_and_number_leave_the_same_books(till: Till, double: StripeDouble) -> None:

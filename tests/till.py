@@ -32,7 +32,7 @@ class Till:
         self.shop = shop
         self.db = db
         self.providers = Providers([provider])
-        self.sweep = Sweep(db, self.providers, self.settle_order, look_minutes=0)
+        self.sweep = Sweep(db, self.providers, self.settle_order, look_minutes=0, action_minutes=60)
 
     async def order(self, *, units: int = 2, price: str = "10.00") -> Order:
         product = await self.shop.product(price=price)

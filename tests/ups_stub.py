@@ -12,7 +12,7 @@ CLIENT_ID, CLIENT_SECRET, ACCOUNT = "tradepost-app", "s3cret/of:ups", "A1B2C3"
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 PRICES = {"03": ("12.40", None), "02": ("31.05", "2"), "01": ("58.00", "1")}
 NEGOTIATED = "9.99"
-HANG, RESET, GARBAGE, HUGE, STALL = "hang", "reset", "garbage", "huge", "stall"
+HANG, RESET, GARBAGE, HUGE, STALL, LATE = "hang", "reset", "garbage", "huge", "stall", "late"
 
 Answer = tuple[int, Any]
 
@@ -216,6 +216,9 @@ async def _serve(ups: Ups, asked: Asked, writer: asyncio.StreamWriter) -> bool:
     if plan == HANG:
         await ups.released.wait()
         return False
+    if plan == LATE:
+        await ups.released.wait()
+        plan = None
     if plan == RESET:
         writer.transport.abort()
         return False

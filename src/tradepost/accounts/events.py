@@ -58,9 +58,12 @@ class SessionReused(Fact, frozen=True):
 
 
 class StaffRoleChanged(Fact, frozen=True):
+    """`refund_limit` in minor units of the store's currency; None is without limit."""
+
     subject_type = "staff_role"
     name: str
     permissions: list[str]
+    refund_limit: int | None
 
 
 class StaffRoleDeleted(Fact, frozen=True):

@@ -74,12 +74,18 @@ class Identity:
 
     async def _of_key(self, key: str) -> Actor:
         async with self._db.read() as db:
-            row = await keys.find_live(db, hash_secret(key))
-            if row is None:
+            live = await keys.find_live(db, hash_secret(key))
+            if live is None:
                 raise InvalidCredentials
-            store_id, key_id, scopes = row
-            await keys.touch(db, store_id, key_id)
-        return Actor(ActorKind.KEY, store_id, key_id, frozenset(scopes))
+            await keys.touch(db, live.store_id, live.key_id)
+        return Actor(
+            ActorKind.KEY,
+            live.store_id,
+            live.key_id,
+            frozenset(live.scopes),
+            person_id=live.person_id,
+            refund_limit=live.refund_limit,
+        )
 
     async def _of_token(self, token: str) -> Actor:
         claims = await self._tokens.read(token)
@@ -88,7 +94,15 @@ class Identity:
         if live is None:
             raise SessionRevoked
         kind = ActorKind.CUSTOMER if live.role is Role.CLIENT else ActorKind.STAFF
-        return Actor(kind, claims.store_id, live.account_id, live.permissions, session_id=claims.session_id)
+        return Actor(
+            kind,
+            claims.store_id,
+            live.account_id,
+            live.powers.permissions,
+            session_id=claims.session_id,
+            person_id=live.account_id,
+            refund_limit=live.powers.refund_limit,
+        )
 
 
 def _sent(headers: Mapping[bytes, bytes]) -> str | None:

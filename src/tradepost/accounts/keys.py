@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from tradepost.accounts.events import ApiKeyCreated, ApiKeyRevoked
-from tradepost.accounts.model import ApiKey, check_grant, hash_secret
+from tradepost.accounts.model import ApiKey, Powers, check_grant, hash_secret
 from tradepost.accounts.store import keys as store
 from tradepost.core.actors import Actor
 from tradepost.core.clock import now
@@ -41,7 +41,7 @@ def key_of(random_bytes: bytes) -> str:
 async def _insert(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor) -> ApiKey:
     if wrong := [scope for scope in scopes if not _SCOPE.fullmatch(scope)]:
         raise invalid("/scopes", "invalid_format", f"has {wrong[0]!r}; a scope is like orders:read, or * for all")
-    check_grant(actor, list(scopes))
+    check_grant(actor, Powers(frozenset(scopes), actor.refund_limit))
     key = ApiKey(uuid7(), name, secret[:_HINT], sorted(set(scopes)), now(), None, None)
     await store.insert(tx, key, actor=actor, key_hash=hash_secret(secret))
     await publish(tx, ApiKeyCreated(name=name, scopes=key.scopes), actor=actor, subject_id=key.id)
@@ -51,7 +51,7 @@ async def _insert(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], acto
 async def revoke_key(tx: Tx, key_id: UUID, *, actor: Actor) -> None:
     """Ends a key for good; revoking it again changes nothing. NotFound, PrivilegeEscalation for one that may more."""
     key = await store.lock(tx, actor.store_id, key_id)
-    check_grant(actor, key.scopes)
+    check_grant(actor, Powers(frozenset(key.scopes), actor.refund_limit))
     if key.revoked_at is None:
         await store.set_revoked(tx, actor.store_id, key_id)
         await publish(tx, ApiKeyRevoked(), actor=actor, subject_id=key_id)

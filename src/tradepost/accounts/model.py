@@ -13,6 +13,8 @@ from tradepost.core.actors import EVERYTHING, Actor
 from tradepost.core.errors import Conflict, FieldError, Forbidden, Unauthenticated, invalid
 from tradepost.http.problems import MalformedRequest
 
+_GIVES_BACK = frozenset({EVERYTHING, "orders:refund", "orders:edit"})
+
 
 class InvalidCredentials(Unauthenticated):
     """A key, a password or an address is wrong: which one, nobody is told."""
@@ -95,15 +97,37 @@ class Account(msgspec.Struct, frozen=True, rename="camel"):
         return f"{self.first_name} {self.last_name}".strip()
 
 
+class Powers(msgspec.Struct, frozen=True):
+    """What somebody may do. `refund_limit`: see `Actor`."""
+
+    permissions: frozenset[str]
+    refund_limit: int | None = None
+
+    def cover(self, others: "Powers") -> bool:
+        """Whether these are all of the others, or more. Without a permission to give back, no limit means nothing."""
+        if EVERYTHING not in self.permissions and not others.permissions <= self.permissions:
+            return False
+        if self.refund_limit is None:
+            return True
+        if others.refund_limit is None:
+            return not others.permissions & _GIVES_BACK
+        return others.refund_limit <= self.refund_limit
+
+
 class StaffRole(msgspec.Struct, frozen=True):
-    """What somebody of this role may do."""
+    """What somebody of this role may do. `refund_limit`: see `Actor`."""
 
     id: UUID
     name: str
     permissions: list[str]
+    refund_limit: int | None
     version: int
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def powers(self) -> Powers:
+        return Powers(frozenset(self.permissions), self.refund_limit)
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -160,16 +184,14 @@ def check_name(account: Account) -> None:
         raise invalid("/firstName", "required", "is empty")
 
 
-def check_grant(actor: Actor, permissions: frozenset[str] | set[str] | list[str]) -> None:
-    """PrivilegeEscalation where somebody gives, or touches somebody with, a permission that he lacks."""
-    if EVERYTHING in actor.permissions:
-        return
-    if not all(permission != EVERYTHING and actor.may(permission) for permission in permissions):
+def check_grant(actor: Actor, powers: Powers) -> None:
+    """PrivilegeEscalation where somebody gives, or touches somebody with, more than he may do himself."""
+    if not Powers(actor.permissions, actor.refund_limit).cover(powers):
         raise PrivilegeEscalation
 
 
-def permissions_of(role: Role, staff_role: list[str] | None) -> frozenset[str]:
+def powers_of(role: Role, staff_role: Powers | None) -> Powers:
     """ADMIN may do everything, STAFF what the staff role says, CLIENT nothing but what is his own."""
     if role is Role.ADMIN:
-        return frozenset([EVERYTHING])
-    return frozenset(staff_role or ()) if role is Role.STAFF else frozenset()
+        return Powers(frozenset([EVERYTHING]))
+    return staff_role if role is Role.STAFF and staff_role else Powers(frozenset())

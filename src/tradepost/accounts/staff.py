@@ -12,12 +12,13 @@ from tradepost.accounts.model import (
     Account,
     CustomerDraft,
     LastAdmin,
+    Powers,
     Purpose,
     Role,
     StaffRole,
     check_grant,
     check_name,
-    permissions_of,
+    powers_of,
 )
 from tradepost.accounts.passwords import hash_now
 from tradepost.accounts.store import people, roles, sessions
@@ -40,7 +41,7 @@ async def create_user(tx: Tx, draft: CustomerDraft, *, role: Role, staff_role_id
     """
     if role is Role.CLIENT:
         raise invalid("/role", "not_allowed", "is for customers: POST /customers")
-    check_grant(actor, await _permissions(tx, actor.store_id, role, staff_role_id))
+    check_grant(actor, await _powers(tx, actor.store_id, role, staff_role_id))
     account_id = await people.insert_staff(tx, actor.store_id, draft, role=role, staff_role_id=staff_role_id)
     await publish(tx, AccountCreated(role), actor=actor, subject_id=account_id)
     return await people.get(tx, actor.store_id, account_id)
@@ -65,8 +66,8 @@ async def change_user(
     changed = after.applied_to(before)
     check_name(changed)
     _check_kind(before, changed, actor)
-    check_grant(actor, await _permissions(tx, actor.store_id, before.role, before.staff_role_id))
-    check_grant(actor, await _permissions(tx, actor.store_id, changed.role, changed.staff_role_id))
+    check_grant(actor, await _powers(tx, actor.store_id, before.role, before.staff_role_id))
+    check_grant(actor, await _powers(tx, actor.store_id, changed.role, changed.staff_role_id))
     fields = differing(before, changed)
     if not fields:
         return before
@@ -110,43 +111,43 @@ async def _check_other_admins(tx: Tx, store_id: UUID, account_id: UUID) -> None:
         raise LastAdmin
 
 
-async def _permissions(tx: Tx, store_id: UUID, role: Role, staff_role_id: UUID | None) -> frozenset[str]:
+async def _powers(tx: Tx, store_id: UUID, role: Role, staff_role_id: UUID | None) -> Powers:
     """What somebody of these roles may do. ReferenceNotFound where the staff role is missing or unknown."""
     if role is not Role.STAFF:
         if staff_role_id is not None:
             raise invalid("/staffRoleId", "not_allowed", "is for the role STAFF only")
-        return permissions_of(role, None)
+        return powers_of(role, None)
     found = await roles.keep(tx, store_id, staff_role_id) if staff_role_id else None
     if found is None:
         raise ReferenceNotFound(errors=[FieldError("/staffRoleId", "reference_not_found", "is no staff role")])
-    return permissions_of(role, found.permissions)
+    return powers_of(role, found.powers)
 
 
 async def put_role(
-    tx: Tx, role_id: UUID | None, *, name: str, permissions: Sequence[str], actor: Actor, expected_version: int | None
+    tx: Tx, role_id: UUID | None, *, name: str, powers: Powers, actor: Actor, expected_version: int | None
 ) -> StaffRole:
     """A new staff role (None), or new values of one; where it gives less than before, its people sign in again.
 
     Raises NotFound, Stale, PrivilegeEscalation, RoleNameTaken.
     """
-    wanted = sorted(set(permissions))
-    check_grant(actor, wanted)
+    check_grant(actor, powers)
     before = await roles.lock(tx, actor.store_id, role_id) if role_id else None
     if before:
         check_version(before.version, expected_version)
-        check_grant(actor, before.permissions)
+        check_grant(actor, before.powers)
     id_ = before.id if before else uuid7()
-    await roles.put(tx, actor.store_id, id_, name=name, permissions=wanted)
-    if before and not set(before.permissions) <= set(wanted):
+    await roles.put(tx, actor.store_id, id_, name=name, powers=powers)
+    if before and not powers.cover(before.powers):
         await sessions.end_all_of_role(tx, actor.store_id, id_)
-    await publish(tx, StaffRoleChanged(name, wanted), actor=actor, subject_id=id_)
+    fact = StaffRoleChanged(name, sorted(powers.permissions), powers.refund_limit)
+    await publish(tx, fact, actor=actor, subject_id=id_)
     return await roles.lock(tx, actor.store_id, id_)
 
 
 async def delete_role(tx: Tx, role_id: UUID, *, actor: Actor) -> None:
     """Raises NotFound, PrivilegeEscalation, RoleInUse."""
     role = await roles.lock(tx, actor.store_id, role_id)
-    check_grant(actor, role.permissions)
+    check_grant(actor, role.powers)
     await publish(tx, StaffRoleDeleted(), actor=actor, subject_id=role_id)
     await roles.delete(tx, actor.store_id, role_id)
 
@@ -161,7 +162,8 @@ async def ensure_staff(
     if staff_role:
         name, permissions = staff_role
         found = next((role for role in await roles.all_of(tx, actor.store_id) if role.name == name), None)
-        made = found or await put_role(tx, None, name=name, permissions=permissions, actor=actor, expected_version=None)
+        powers = Powers(frozenset(permissions))
+        made = found or await put_role(tx, None, name=name, powers=powers, actor=actor, expected_version=None)
         role_id = made.id
     role = Role.STAFF if role_id else Role.ADMIN
     account = await create_user(tx, draft, role=role, staff_role_id=role_id, actor=actor)

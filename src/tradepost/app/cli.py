@@ -191,6 +191,22 @@ def export(kind: str, output: str | None, store: str | None) -> None:
 
 
 @program.group()
+def search() -> None:
+    """What products are found by."""
+
+
+@search.command("rebuild")
+@click.option("--store", default=None, help="The store's slug; without it, all stores.")
+def rebuild_search(store: str | None) -> None:
+    """Make the search index anew, with progress, while searches go on."""
+    from tradepost.app import rebuilding
+
+    with _database(_settings()) as url:
+        for slug, products in asyncio.run(rebuilding.rebuild(url, store=store)).items():
+            click.echo(f"{slug}: {products} products looked at")
+
+
+@program.group()
 def keys() -> None:
     """API keys for staff and programs."""
 

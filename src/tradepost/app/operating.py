@@ -11,7 +11,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from tradepost import accounts, idempotency, stores
+from tradepost import accounts, idempotency, payments, stores
 from tradepost.app import databases
 from tradepost.app.settings import PREFIX, Settings, SettingsInvalid, load
 from tradepost.core.actors import system
@@ -68,13 +68,20 @@ async def demo_key(url: str, secret: bytes) -> str:
     return key
 
 
-async def tidy(url: str) -> int:
-    """Forgets what need not be kept for longer; how many idempotency answers."""
+class Forgotten(msgspec.Struct, frozen=True):
+    """How many rows went."""
+
+    idempotency_answers: int
+    payment_messages: int
+
+
+async def tidy(url: str) -> Forgotten:
+    """Forgets what need not be kept for longer."""
     db = Database(url, size=2)
     await db.open()
     try:
         await db.write(accounts.forget_old)
-        return await db.write(idempotency.delete_older)
+        return Forgotten(await db.write(idempotency.delete_older), await payments.forget_old(db))
     finally:
         await db.close()
 

@@ -14,6 +14,12 @@ def providers_of(settings: Settings, db: Database) -> Providers:
     return Providers([_provider(name, settings, db) for name in settings.payment_providers])
 
 
+def load(settings: Settings) -> None:
+    """Loads what takes long, once, before processes are forked: each new one would do it again."""
+    if "stripe" in settings.payment_providers:
+        _stripe(settings)
+
+
 def stripe_inbox_of(settings: Settings) -> StripeInbox:
     """What takes Stripe's messages; without a secret it takes none."""
     is_live = (settings.stripe_secret_key or "").startswith(_LIVE)
@@ -25,6 +31,10 @@ def _provider(name: str, settings: Settings, db: Database) -> Provider:
         return Manual()
     if name == "fake":
         return Fake(db)
+    return _stripe(settings)
+
+
+def _stripe(settings: Settings) -> Provider:
     from tradepost.payments.providers.stripe import Stripe  # noqa: PLC0415 - its HTTP client takes 0.4 s to load
 
-    return Stripe(settings.stripe_secret_key or "", url=settings.stripe_url)
+    return Stripe(settings.stripe_secret_key or "", url=settings.stripe_url, seconds=settings.stripe_seconds)

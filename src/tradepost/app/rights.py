@@ -10,6 +10,8 @@ RIGHTS = {
     "list_products": PUBLIC,
     "featured_products": PUBLIC,
     "read_product": PUBLIC,
+    "search_products": PUBLIC,
+    "suggest_products": PUBLIC,
     "create_product": "products:write",
     "change_product": "products:write",
     "archive_product": "products:write",

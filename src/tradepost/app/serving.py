@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+import msgspec
 import structlog
 from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
-from tradepost.app import databases, operating, wiring
+from tradepost.app import databases, operating, paying, wiring
 from tradepost.app.settings import Settings, load
 from tradepost.core import crash_points
 from tradepost.http import logs
@@ -33,6 +34,7 @@ def serve(settings: Settings, url: str, embedded: databases.EmbeddedDatabase | N
 
     A worker that dies is started again, and so is the embedded database.
     """
+    paying.load(settings)
     with _repeating(_WATCH_SECONDS, lambda: _revive(embedded)), _repeating(_TIDY_SECONDS, lambda: _tidy(url)):
         _hand_down(database_url=url, **{name: getattr(settings, name) for name in _OF_THE_DEMO})
         os.register_at_fork(after_in_child=_hear_stops)
@@ -128,4 +130,4 @@ def _revive(embedded: databases.EmbeddedDatabase | None) -> None:
 
 def _tidy(url: str) -> None:
     forgotten = asyncio.run(operating.tidy(url))
-    log.info("tidied", idempotency_answers=forgotten)
+    log.info("tidied", **msgspec.structs.asdict(forgotten))

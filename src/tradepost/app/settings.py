@@ -63,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a batch waits for its turn before its callers are asked to come back."""
     turn_frozen_seconds: Annotated[float, Meta(gt=0, le=60)] = 2.0
     """How long a frozen process may keep the turn."""
+    keep_seconds: Annotated[float, Meta(ge=0, le=0.9)] = 0.5
+    """How long answers that are the same for all shoppers are kept, in each process or on Redis; 0 is not at all."""
     require_idempotency_key: bool = False
     """Refuse writes of money and stock that have no Idempotency-Key."""
     public_url: str = "http://localhost:8000"
@@ -92,8 +94,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often payments, labels, parcels and imports that wait, and orders that expire, are looked at; 0 is never."""
     import_mib: Annotated[int, Meta(ge=1, le=1024)] = 256
     """How many mebibytes a spreadsheet may have that is imported."""
+    search_seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.5
+    """How often search looks for what has changed; 0 is never."""
     unpaid_minutes: Annotated[int, Meta(ge=0, le=525600)] = 0
     """After so long an order that nobody pays for is cancelled; 0 is never."""
+    action_minutes: Annotated[int, Meta(ge=0, le=525600)] = 60
+    """After so long a payment that its buyer has not finished (3-D Secure) is let go; 0 is never."""
     payments: str = "manual"
     """Payment providers, separated by commas: manual (cash, bank transfer), stripe, and fake to try things out. The
     first that takes a method is asked."""
@@ -103,6 +109,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Signing secrets of Stripe's webhook endpoint, separated by commas: the new and the old one while they change."""
     stripe_url: str = "https://api.stripe.com"
     """Where Stripe is; for tests."""
+    stripe_seconds: Annotated[float, Meta(gt=0, le=30)] = 15.0
+    """How long Stripe is waited for; after that nobody knows what it did, until it is asked again."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged."""
     unsafe_database: bool = False

@@ -26,7 +26,8 @@ class Sweeper:
         self._db = db
         self._seconds = settings.sweep_seconds
         self._unpaid_minutes = settings.unpaid_minutes
-        self._payments = payments.Sweep(db, providers, partial(paying.settle_order, db))
+        minutes = settings.action_minutes
+        self._payments = payments.Sweep(db, providers, partial(paying.settle_order, db), action_minutes=minutes)
         settle = partial(parcels.settle_order, db)
         self._parcels = shipping.Sweep(db, carriers, settle, track_minutes=settings.track_minutes)
         self._imports = Imports(db)

@@ -147,19 +147,20 @@ INVARIANTS = [
     ),
     Invariant(
         "I5",
-        "no more is given back than was taken, of any payment and of any order",
+        "no more is given back than was taken, and no more returned than was given back, of any payment and order",
         """
         select payment.store_id, payment.order_id, payment.id as payment_id, sum(ledger.refunded) as refunded,
                sum(ledger.captured) as captured
         from payment
         cross join lateral (
           select coalesce(sum(amount) filter (where kind = 'capture'), 0) as captured,
-                 coalesce(sum(amount) filter (where kind = 'refund'), 0) as refunded
+                 coalesce(sum(amount) filter (where kind = 'refund'), 0)
+                 - coalesce(sum(amount) filter (where kind = 'refund_undone'), 0) as refunded
           from payment_entry as entry
           where entry.store_id = payment.store_id and entry.payment_id = payment.id
         ) as ledger
         group by grouping sets ((payment.store_id, payment.order_id), (payment.store_id, payment.order_id, payment.id))
-        having sum(ledger.refunded) > sum(ledger.captured)
+        having sum(ledger.refunded) > sum(ledger.captured) or sum(ledger.refunded) < 0
         """,
     ),
     Invariant(
@@ -246,6 +247,40 @@ INVARIANTS = [
         from order_line as line
         left join product_variant as variant on variant.store_id = line.store_id and variant.id = line.variant_id
         where variant.id is null
+        """,
+    ),
+    Invariant(
+        "I15",
+        "every succeeded payment has a live order, or a refund asked for within five minutes",
+        """
+        select payment.store_id, placed.order_number, payment.id as payment_id, payment.currency, taken.amount,
+               asked.amount as asked_back, due.since
+        from payment
+        join sales_order as placed on placed.store_id = payment.store_id and placed.id = payment.order_id
+        cross join lateral (
+          select sum(amount) as amount, max(created_at) as last_at
+          from payment_entry as entry
+          where entry.store_id = payment.store_id and entry.payment_id = payment.id and entry.kind = 'capture'
+        ) as taken
+        cross join lateral (select greatest(taken.last_at, placed.cancelled_at) as since) as due
+        cross join lateral (
+          select coalesce(sum(amount), 0) as amount
+          from (
+            select amount, created_at
+            from payment_operation as operation
+            where operation.store_id = payment.store_id and operation.payment_id = payment.id
+              and operation.kind = 'refund'
+            union all
+            select amount, created_at
+            from payment_entry as entry
+            where entry.store_id = payment.store_id and entry.payment_id = payment.id
+              and entry.kind = 'refund' and entry.operation_id is null
+          ) as refund
+          where refund.created_at <= due.since + interval '5 minutes'
+        ) as asked
+        where placed.status = 'CANCELLED'
+          and asked.amount < taken.amount
+          and due.since + interval '5 minutes' < now()
         """,
     ),
     Invariant(

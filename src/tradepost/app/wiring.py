@@ -4,15 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import psycopg
 
-from tradepost import inventory
+from tradepost import catalog, inventory
 from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, addresses
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
 from tradepost.app import health, paying, shipping
+from tradepost.app.following import Following
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
@@ -34,6 +36,7 @@ from tradepost.http.cors import Cors
 from tradepost.http.counting import MemoryCounter
 from tradepost.http.csrf import Csrf
 from tradepost.http.edge import Edge
+from tradepost.http.keeping import Keeper, MemoryShelf, Shelf
 from tradepost.http.limits import Counter, Limits
 from tradepost.http.logs import AccessLog
 from tradepost.http.openapi import Document, document
@@ -45,11 +48,14 @@ from tradepost.orders import Desks
 from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
 from tradepost.payments.api import routes as payments_routes
+from tradepost.search import Follower, PostgresEngine
+from tradepost.search.api import Searching
+from tradepost.search.api import routes as search_routes
 from tradepost.spreadsheets import api as spreadsheets_api
 from tradepost.stores import Stores
 
 AREAS = [
-    *(catalog_routes, images_routes, categories_routes, inventory_routes),
+    *(catalog_routes, images_routes, categories_routes, search_routes, inventory_routes),
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,
@@ -108,24 +114,29 @@ def application(settings: Settings, url: str) -> ASGIApp:
     providers = paying.providers_of(settings, db)
     carriers = shipping.carriers(settings)
     sweeper = Sweeper(settings, db, providers, carriers)
+    engine = PostgresEngine(db)
+    following = Following(Follower(db, engine), seconds=settings.search_seconds)
     services = Services(
         db,
         CursorSigner(secret),
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
-        *(providers, paying.stripe_inbox_of(settings), carriers),
+        *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
         spreadsheets_api.Largest(settings.import_mib << 20),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
-    gate = Gate(services, identity, RIGHTS, csrf, require_key=settings.require_idempotency_key)
+    keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)
+    gate = Gate(services, identity, RIGHTS, csrf, keeper, require_key=settings.require_idempotency_key)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         await db.open()
         background.run("rules of addresses", asyncio.to_thread(addresses.load_rules))
         sweeper.start()
+        following.start()
         try:
             yield
         finally:
+            await following.stop()
             await sweeper.stop()
             await desks.close()
             await background.close()
@@ -135,6 +146,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
             passwords.close()
             await db.close()
             await limits.close()
+            await keeper.close()
 
     router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document)])
     access = AccessLog() if settings.log_level in ("debug", "info") else None
@@ -148,3 +160,11 @@ def _counter(settings: Settings) -> Counter:
     from tradepost.http.shared_counting import RedisCounter  # noqa: PLC0415 - an extra, and 0.2 s of start
 
     return RedisCounter(settings.redis_url)
+
+
+def _shelf(settings: Settings) -> Shelf:
+    if not settings.redis_url:
+        return MemoryShelf()
+    from tradepost.http.shared_keeping import RedisShelf  # noqa: PLC0415 - an extra, and 0.2 s of start
+
+    return RedisShelf(settings.redis_url)

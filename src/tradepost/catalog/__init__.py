@@ -33,7 +33,8 @@ from tradepost.catalog.model import (
     VariantRequired,
     openings,
 )
-from tradepost.catalog.store import Known, after, find, get, known, lock_many
+from tradepost.catalog.store import Known, after, find, get, known, lock_many, on_sale
+from tradepost.catalog.store.marks import marks
 from tradepost.catalog.weights import weights
 
 __all__ = [
@@ -75,6 +76,8 @@ __all__ = [
     "get",
     "known",
     "lock_many",
+    "marks",
+    "on_sale",
     "openings",
     "weights",
 ]

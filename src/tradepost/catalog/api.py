@@ -5,6 +5,7 @@ from tradepost.catalog import actions, store
 from tradepost.catalog.actions import OpeningStock
 from tradepost.catalog.answering import answer
 from tradepost.catalog.model import (
+    WRITE,
     ActiveVariantRequired,
     BarcodeTaken,
     CombinationTaken,
@@ -53,7 +54,7 @@ from tradepost.stores import store_of
 routes = Routes("Products", "What is sold: products and their variants.")
 
 
-@routes.get("/products", query=ProductsQuery, answer=PageOut[ProductOut])
+@routes.get("/products", query=ProductsQuery, answer=PageOut[ProductOut], kept_unless=WRITE)
 async def list_products(call: Call, query: ProductsQuery) -> Answer:
     """List products, newest first unless `sort` says otherwise; those on sale, and for staff the others too."""
     visible = None if sees_all(call.actor) else Status.ACTIVE
@@ -65,7 +66,7 @@ async def list_products(call: Call, query: ProductsQuery) -> Answer:
     return answer(call, page_out(call, query, page, lambda product: _shown(call, product)))
 
 
-@routes.get("/products/featured", query=FeaturedQuery, answer=FeaturedOut)
+@routes.get("/products/featured", query=FeaturedQuery, answer=FeaturedOut, kept_unless=WRITE)
 async def featured_products(call: Call, query: FeaturedQuery) -> Answer:
     """What the shop puts in its window: featured products on sale, newest first."""
     async with call.db.read() as db:
@@ -73,13 +74,15 @@ async def featured_products(call: Call, query: FeaturedQuery) -> Answer:
     return answer(call, FeaturedOut([_shown(call, product) for product in products]))
 
 
-@routes.get("/products/{ref}", answer=ProductOut, problems=[NotFound])
+@routes.get("/products/{ref}", answer=ProductOut, problems=[NotFound], kept_unless=WRITE)
 async def read_product(call: Call) -> Answer:
     """Read one product by id or slug. One that is not on sale is there for staff only."""
     statuses = tuple(Status) if sees_all(call.actor) else (Status.ACTIVE,)
     async with call.db.read() as db:
         product = await store.get(db, call.actor.store_id, call.param("ref"), statuses=statuses)
-    return answer(call, _shown(call, product), etag(product.version))
+    made = answer(call, _shown(call, product), etag(product.version))
+    made.mark = ((call.actor.store_id, product.id), product.mark)
+    return made
 
 
 @routes.write(

@@ -212,6 +212,11 @@ class Product(ProductFacts, frozen=True, kw_only=True):
     def in_stock(self) -> bool:
         return any(variant.in_stock for variant in self.active)
 
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """Changes whenever anything about it does that somebody may see; see `store.marks`."""
+        return (self.version, *(variant.available for variant in self.variants))
+
 
 class VariantChanges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """UNSET is what stays as it is."""

@@ -9,7 +9,7 @@ from tradepost.core.errors import invalid
 
 _MOST_SLUG = 94
 _MOST_SKU = 58
-_SLUGS_OF_ROUTES = frozenset({"featured", "low-stock", "search"})
+_SLUGS_OF_ROUTES = frozenset({"featured", "low-stock", "search", "suggest"})
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 

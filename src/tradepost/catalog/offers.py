@@ -21,6 +21,8 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
     options: dict[str, str]
     price: int
     track_inventory: bool
+    image_url: str | None = None
+    """The variant's image, or else the product's first."""
 
     @property
     def name(self) -> str:
@@ -34,7 +36,13 @@ def offers_of(
     return (
         """
         select variant.id, variant.product_id, variant.sku, product.name, variant.name, variant.options, variant.price,
-               variant.track_inventory
+               variant.track_inventory,
+               (select image.url
+                from product_image as image
+                where image.store_id = variant.store_id
+                  and image.product_id = variant.product_id
+                order by image.id is distinct from variant.image_id, image.position
+                limit 1)
         from product_variant as variant
         join product on product.store_id = variant.store_id and product.id = variant.product_id
         where variant.store_id = %(store_id)s

@@ -30,6 +30,10 @@ class Actor(msgspec.Struct, frozen=True):
     """The session of a person who signed in."""
     by_cookie: bool = False
     """Whether a browser sent the session by itself, so that another site may be behind the request."""
+    person_id: UUID | None = None
+    """Who answers for it: the person himself, or the one who made the key. None where that is nobody."""
+    refund_limit: int | None = None
+    """What this person may give back of one order, in minor units of the store's currency; None is without limit."""
 
     def may(self, permission: str) -> bool:
         return permission in self.permissions or EVERYTHING in self.permissions

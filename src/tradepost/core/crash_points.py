@@ -1,25 +1,46 @@
-"""Named places at which a test may let this process die, to see what is left. Nothing happens unless one is armed."""
+"""Named places at which a test may let this process die, to see what is left. Nothing happens unless one is armed.
+
+| place | what is on disk then |
+|---|---|
+| `after_intent` | nothing of the request: what is wanted from a provider is written, and not committed |
+| `before_call` | what is wanted; the provider has not heard of it |
+| `after_call` | what is wanted; the provider has done it |
+| `after_silence` | what is wanted; nobody knows what the provider did, and nobody has noted that |
+| `before_settle` | the same as after the call |
+| `after_settle` | the same: what came of it is written, and not committed |
+| `before_answer` | all of it; only the caller does not know |
+| `label_before_call` | that a label is wanted; its carrier has not heard of it |
+| `label_after_call` | that a label is wanted; its carrier has sold it |
+"""
 
 import os
 import signal
 from pathlib import Path
 
-_armed: dict[str, Path] = {}
+PLACES = (
+    "after_intent",
+    "before_call",
+    "after_call",
+    "after_silence",
+    "before_settle",
+    "after_settle",
+    "before_answer",
+)
+"""Where money moves."""
+LABEL_PLACES = ("label_before_call", "label_after_call")
+_armed: set[Path] = set()
 
 
-def arm(setting: str) -> None:
-    """`name:/path/of/a/mark`: the first process that comes to the place makes the mark, and is killed."""
-    name, _, mark = setting.partition(":")
-    _armed[name] = Path(mark)
+def arm(folder: str) -> None:
+    """From now on a file in this folder, with the name of a place, kills the first process that comes there."""
+    _armed.add(Path(folder))
 
 
 def crash_point(name: str) -> None:
-    """Here the process dies where this place is armed and nobody has died of it yet."""
-    mark = _armed.get(name)
-    if mark is None:
-        return
-    try:
-        mark.touch(exist_ok=False)
-    except FileExistsError:
-        return
-    os.kill(os.getpid(), signal.SIGKILL)
+    """Here the process dies where this place is armed; the file is gone then, so that nobody else dies of it."""
+    for folder in _armed:
+        try:
+            (folder / name).unlink()
+        except FileNotFoundError:
+            continue
+        os.kill(os.getpid(), signal.SIGKILL)

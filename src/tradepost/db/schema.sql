@@ -69,8 +69,10 @@ create table staff_role (
   version integer not null default 1 check (version > 0),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  refund_limit bigint check (refund_limit >= 0),
   constraint staff_role_name_once unique (store_id, name)
 );
+comment on column staff_role.refund_limit is 'What each person of the role may give back of one order, in minor units of the store''s currency. Null is without limit.';
 alter table staff_role add primary key (store_id, id);
 
 create table account (
@@ -442,6 +444,7 @@ create table order_line (
   discount_amount bigint not null check (discount_amount >= 0),
   tax_amount bigint not null check (tax_amount >= 0),
   total_amount bigint not null,
+  image_url text,
   primary key (store_id, order_id, id),
   foreign key (store_id, order_id) references sales_order,
   check (subtotal = price * quantity)
@@ -615,8 +618,10 @@ create table payment_operation (
   actor_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  given_by uuid,
   foreign key (store_id, payment_id) references payment
 );
+comment on column payment_operation.given_by is 'Of a refund: the person whose own decision it is, and whose limit it counts against. Null where it follows from something else, such as a cancellation.';
 comment on table payment_operation is 'What is asked of a provider: written before the call, settled after it. The provider''s idempotency key is made of the id and never changes.';
 comment on column payment_operation.next_try_at is 'When the sweep may carry it out (again); until then whoever began it is at work.';
 comment on column payment_operation.request_key is 'The idempotency key, hashed, of the request that asked for it: the same request again goes on with it.';
@@ -632,7 +637,7 @@ create table payment_entry (
   store_id uuid not null,
   payment_id uuid not null,
   id uuid not null,
-  kind text not null check (kind in ('authorize', 'capture', 'refund', 'void')),
+  kind text not null check (kind in ('authorize', 'capture', 'refund', 'refund_undone', 'void')),
   amount bigint not null check (amount > 0),
   provider text not null,
   reference text not null,
@@ -668,6 +673,7 @@ create table provider_event (
 );
 comment on table provider_event is 'What providers told us, as they said it. It is a hint to look: the truth is fetched from the provider.';
 create index provider_event_unworked on provider_event (next_try_at) where worked_at is null;
+create index provider_event_worked on provider_event (worked_at) where worked_at is not null;
 
 create table fake_payment_object (
   key text primary key,
@@ -686,6 +692,7 @@ create table fake_payment_object (
 );
 comment on table fake_payment_object is 'What the fake provider of demos and tests remembers, by idempotency key: the books of another house, which no code but the fake''s reads.';
 create index fake_payment_object_of_intent on fake_payment_object (intent_ref);
+create index fake_payment_object_by_time on fake_payment_object (created_at) where kind = 'intent';
 
 create table order_return (
   store_id uuid not null,
@@ -733,6 +740,101 @@ create table order_revision (
   foreign key (store_id, order_id) references sales_order
 );
 comment on table order_revision is 'One row for each edit: its number, who made it and why, and in `agreed` items and amounts as they were before it.';
+
+create table search_position (
+  store_id uuid primary key references store,
+  position text,
+  revision bigint not null default 0
+);
+comment on table search_position is 'How far the default search engine has followed the event feed. Locked while something is written, so that one writes at a time.';
+comment on column search_position.revision is 'Counts up with each write: see search_word.';
+
+create table search_document (
+  store_id uuid not null,
+  product_id uuid not null,
+  slug text not null,
+  name text not null,
+  words tsvector not null,
+  stems jsonb not null,
+  lexicon text[] not null,
+  primary key (store_id, product_id)
+);
+comment on table search_document is 'The text of products on sale, as the default search engine finds them: derived, written by it alone, made anew by tradepost search rebuild.';
+comment on column search_document.stems is 'The words of the name that have a stem, with it: for highlighting.';
+comment on column search_document.lexicon is 'Its words in search_word.';
+create index search_document_words on search_document using gin (words) with (gin_pending_list_limit = 256);
+comment on index search_document_words is 'A short list of pending words, as each search reads all of it.';
+
+create table search_standing (
+  store_id uuid not null,
+  product_id uuid not null,
+  name text not null,
+  price bigint not null check (price >= 0),
+  is_featured boolean not null,
+  in_stock boolean not null,
+  shelf_id integer not null,
+  choice_id integer not null,
+  primary key (store_id, product_id)
+) with (fillfactor = 70);
+comment on table search_standing is 'What products are filtered, counted and sorted by, in narrow rows: all of them are read for one answer. Apart from the words, so that stock that runs out rewrites no index.';
+comment on column search_standing.price is 'Minor units, of the cheapest active variant.';
+
+create table search_shelf (
+  store_id uuid not null,
+  id integer generated always as identity,
+  key text not null,
+  category_ids uuid[] not null,
+  primary key (store_id, id),
+  constraint search_shelf_once unique (store_id, key)
+);
+comment on table search_shelf is 'Sets of categories that products are in or inside, each once: products are counted by set, and then sets by category. Only ever added to.';
+comment on column search_shelf.key is 'A hash of what is in the set.';
+
+create table search_choice (
+  store_id uuid not null,
+  id integer generated always as identity,
+  key text not null,
+  combinations jsonb not null,
+  names text[] not null,
+  values text[] not null,
+  primary key (store_id, id),
+  constraint search_choice_once unique (store_id, key)
+);
+comment on column search_choice.names is 'With values: what there is in the combinations, each name and value once.';
+comment on table search_choice is 'Sets of combinations of options that products come in, each once, as search_shelf.';
+
+create table search_sold (
+  store_id uuid not null,
+  product_id uuid not null,
+  units bigint not null,
+  primary key (store_id, product_id)
+) with (fillfactor = 50);
+comment on table search_sold is 'Units in orders that were placed and not cancelled, as the feed tells.';
+
+create table search_word (
+  store_id uuid not null,
+  word text not null,
+  products integer not null check (products >= 0),
+  revision bigint not null,
+  primary key (store_id, word)
+);
+comment on table search_word is 'The dictionary that typing errors are corrected from: words of products on sale, and in how many they are.';
+comment on column search_word.revision is 'The write in which it came or went last: a process that knows the dictionary reads what is newer.';
+create index search_word_news on search_word (store_id, revision);
+
+create table search_category (
+  store_id uuid not null,
+  category_id uuid not null,
+  parent_id uuid,
+  slug text not null,
+  name text not null,
+  sort_order integer not null,
+  words tsvector not null,
+  stems jsonb not null,
+  primary key (store_id, category_id)
+);
+comment on table search_category is 'The categories that are shown.';
+create index search_category_by_slug on search_category (store_id, slug);
 
 create table product_import (
   store_id uuid not null references store,

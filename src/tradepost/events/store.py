@@ -131,6 +131,7 @@ async def feed(db: Reader, store_id: UUID, *, after: str | None, limit: int) -> 
     Ordered by writing transaction, and only those below the oldest transaction still running: whoever reads on from
     the last position he got misses nothing, however late a transaction commits.
     """
+    # By the table's xid: the answer has a text of that name, which would put the tenth before the ninth.
     xid, id_ = _parse(after)
     rows = await db.rows(
         """
@@ -139,12 +140,30 @@ async def feed(db: Reader, store_id: UUID, *, after: str | None, limit: int) -> 
         where store_id = %(store_id)s
           and (xid, id) > (%(xid)s::xid8, %(id)s)
           and xid < pg_snapshot_xmin(pg_current_snapshot())
-        order by xid, id
+        order by event.xid, event.id
         limit %(limit)s
         """,
         {"store_id": store_id, "xid": xid, "id": id_, "limit": limit},
     )
     return [_event(row) for row in rows]
+
+
+async def newest(db: Reader) -> dict[UUID, str]:
+    """The position of the last event of each store that has any; it may not be in the feed yet."""
+    rows = await db.rows(
+        """
+        select store.id, last.xid::text, last.id
+        from store
+        cross join lateral (
+          select xid, id
+          from event
+          where event.store_id = store.id
+          order by xid desc, id desc
+          limit 1
+        ) as last
+        """
+    )
+    return {store_id: f"{xid}-{id_.hex}" for store_id, xid, id_ in rows}
 
 
 async def of_subjects(db: Reader, store_id: UUID, subject_ids: Sequence[UUID]) -> list[Event]:

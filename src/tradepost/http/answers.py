@@ -1,15 +1,20 @@
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import msgspec
 
 JSON = "application/json"
 CSV = "text/csv"
+Subject = tuple[UUID, UUID]
+"""A store, and something of it."""
+Mark = tuple[object, ...]
+"""All of what an answer is about that can change, in a few values: as long as it is the same, so is the answer."""
 
 
 class Answer:
     """A finished answer: what goes over the wire, and what an idempotency key keeps."""
 
-    __slots__ = ("body", "content_type", "headers", "status")
+    __slots__ = ("body", "content_type", "headers", "mark", "status")
 
     def __init__(
         self, status: int, body: bytes = b"", *, headers: list[tuple[str, str]] | None = None, content_type: str = JSON
@@ -18,6 +23,8 @@ class Answer:
         self.body = body
         self.headers = headers or []
         self.content_type = content_type
+        self.mark: tuple[Subject, Mark] | None = None
+        """What it is about, and the mark of that when it was made."""
 
     @classmethod
     def json(cls, value: object, *, status: int = 200, headers: list[tuple[str, str]] | None = None) -> "Answer":

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from functools import lru_cache
@@ -68,6 +69,7 @@ def _read_amount(kind: type, written: Any) -> Amount:  # noqa: ANN401 - any JSON
 
 
 Body = TypeVar("Body", bound=msgspec.Struct)
+_MEMBER = re.compile(r"([A-Za-z]+)\[(.+)\]", re.DOTALL)
 _MANY_DIGITS = re.compile(rb"\d(?:[ -]?\d){12}")
 _FREE_TEXT = frozenset(
     "notes note text reason name firstName lastName company line1 line2 city description email".split()
@@ -184,21 +186,38 @@ def decode_query(query_string: bytes, kind: type[Body]) -> Body:
         )
     except ValueError:
         raise invalid("?", "invalid_query", "is not a well-formed query string") from None
-    fields: dict[str, str] = {}
+    fields: dict[str, Any] = {}
+    members: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name, value in pairs:
-        if name in fields:
-            raise invalid(f"?{name[:50]}", "repeated_parameter", "is given more than once")
-        if has_forbidden(value):
+        if has_forbidden(value) or has_forbidden(name):
             raise invalid(f"?{name[:50]}", "invalid_character", "has a control character")
-        fields[name] = value
+        member = _MEMBER.fullmatch(name)
+        if member and member[1] in many_named(kind):
+            members[member[1]][member[2]].append(value)
+        elif name in fields or name in members:
+            raise invalid(f"?{name[:50]}", "repeated_parameter", "is given more than once")
+        else:
+            fields[name] = value
+    for name in members.keys() & fields.keys():
+        raise invalid(f"?{name}", "repeated_parameter", "is given more than once")
     try:
-        query = msgspec.convert(fields, kind, strict=False, dec_hook=_read_amount)
+        query = msgspec.convert(fields | members, kind, strict=False, dec_hook=_read_amount)
     except msgspec.ValidationError as error:
         raise refusal(error, "?") from None
     for field in msgspec.structs.fields(kind):
         if field.encode_name in fields and getattr(query, field.name) is None:
             raise invalid(f"?{field.encode_name}", "invalid_type", "is not a value of this parameter")
     return query
+
+
+@lru_cache(256)
+def many_named(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Parameters of a query with names of their own, `option[size]=M`; each of these may be given several times."""
+    return frozenset(
+        field.encode_name
+        for field in msgspec.structs.fields(kind)
+        if isinstance(msgspec.inspect.type_info(field.type), msgspec.inspect.DictType)
+    )
 
 
 def _refuse_duplicates(raw: bytes) -> None:
@@ -236,7 +255,7 @@ def _refuse_forbidden(value: Any, pointer: str) -> None:  # noqa: ANN401 - any J
                 _refuse_forbidden(inner, f"{pointer}/{at}")
 
 
-_PATH = re.compile(r" - at `\$(.*)`$")
+_PATH = re.compile(r" - at (?:`key` in )?`\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 _FIELD = re.compile(r"(missing required|contains unknown) field `(.*?)`")
 _RANGE = re.compile(r"[<>]=? ?-?\d|length|out of range|multiple")

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable, Coroutine
+from hashlib import blake2b
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -65,6 +66,11 @@ class Call:
         return self._scope["path"]
 
     @property
+    def query(self) -> bytes:
+        """As it came."""
+        return self._scope["query_string"]
+
+    @property
     def client(self) -> str:
         """The address from which the request comes, as text; see `http/clients.py` for whose word is believed."""
         return self._services.get(Clients).address(self._scope)
@@ -106,6 +112,11 @@ class Call:
         if len(text) > most or not (text.isascii() and text.isprintable()):
             raise invalid("", "invalid_character", f"The header {name.decode()} has characters it may not have")
         return text
+
+
+def content_etag(body: bytes) -> tuple[str, str]:
+    """Of an answer that changes without its subject's version, as when a product is sold."""
+    return ("etag", f'"{blake2b(body, digest_size=12).hexdigest()}"')
 
 
 def etag(version: int) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from tradepost.core.errors import Forbidden, NotFound, ShopError, Unauthenticated, Unavailable, ValidationFailed
 from tradepost.http.answers import JSON
-from tradepost.http.bodies import Amount
+from tradepost.http.bodies import Amount, many_named
 from tradepost.http.csrf import SAFE, CsrfFailed
 from tradepost.http.problems import (
     BodyTooLarge,
@@ -91,7 +91,7 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
         shown["requestBody"] = {"required": True, "content": {"application/json": content}}
     elif operation.takes is not None:
         shown["requestBody"] = {"required": True, "content": {operation.takes: {"schema": {"type": "string"}}}}
-    elif operation.raw:
+    elif operation.signature is not None:
         shown["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return shown
 
@@ -104,7 +104,10 @@ def _security(permission: str) -> list[Document]:
 
 def _successes(operation: Operation, by_type: Document) -> Document:
     statuses = [operation.status, http.HTTPStatus.ACCEPTED] if operation.may_be_later else [operation.status]
-    return {str(int(status)): _success(operation, status, by_type) for status in statuses}
+    found = {str(int(status)): _success(operation, status, by_type) for status in statuses}
+    if operation.kept_unless is not None:
+        found["304"] = {"description": "The ETag is one of If-None-Match: you have it already"}
+    return found
 
 
 def _success(operation: Operation, status: int, by_type: Document) -> Document:
@@ -125,8 +128,14 @@ def _parameters(operation: Operation, components: Document) -> list[Document]:
         schema = components[operation.query.__name__]
         found += [
             {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": _lean(property_)}
+            | ({"style": "deepObject", "explode": True} if name in many_named(operation.query) else {})
             for name, property_ in schema["properties"].items()
         ]
+    if operation.kept_unless is not None:
+        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    if operation.signature is not None:
+        schema = {"type": "string", "minLength": 1}
+        found.append({"name": operation.signature, "in": "header", "required": True, "schema": schema})
     if operation.keyed:
         key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
         found.append(
@@ -159,7 +168,7 @@ def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
         found.append(CsrfFailed)
     if _PARAMETER.search(operation.path) or not operation.problems:
         found.append(NotFound)
-    if operation.body is not None or operation.raw:
+    if operation.body is not None or operation.signature is not None:
         found += [MalformedJson, BodyTooLarge, UnsupportedMediaType, EncodingNotSupported, CardDataNotAllowed]
     if operation.takes is not None:
         found += [UnsupportedMediaType, EncodingNotSupported]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from tradepost import idempotency
 from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.background import Background
+from tradepost.core.crash_points import crash_point
 from tradepost.core.errors import Forbidden, ShopError, Unauthenticated
 from tradepost.core.texts import normal_email
 from tradepost.db import Tx
@@ -18,6 +20,7 @@ from tradepost.http.asgi import Receive, Scope
 from tradepost.http.bodies import Upload, decode, decode_query, read_body
 from tradepost.http.call import Call, Services
 from tradepost.http.csrf import SAFE, Csrf
+from tradepost.http.keeping import Keeper
 from tradepost.http.limits import Class, Limits
 from tradepost.http.problems import IdempotencyKeyInvalid, IdempotencyKeyRequired, NotAcceptable
 from tradepost.http.resources import Resource, Responder
@@ -67,7 +70,10 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One thing that a client can ask for. Its name is its function's; its documentation is the docstring."""
+    """One thing that a client can ask for. Its documentation is its function's docstring, and so is its name.
+
+    Where one function serves two methods, the second is given a name of its own.
+    """
 
     name: str
     tag: str
@@ -86,12 +92,14 @@ class Operation(msgspec.Struct, frozen=True):
     example: Any = None
     signs_in: bool = False
     """Whether it begins or renews a session: cookies that it finds do not say who calls."""
+    kept_unless: str | None = None
+    """The answer is the same for all who lack this permission, and is kept for them for a moment."""
     may_be_later: bool = False
     """Whether it may also answer 202: what was asked for is under way."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
-    raw: bool = False
-    """Whether it takes the body as it came, byte for byte, because somebody has signed it."""
+    signature: str | None = None
+    """The header with the signature of the body, which the handler then takes as it came, byte for byte."""
     takes: str | None = None
     """The media type of a body that is read piece by piece, as an Upload."""
     media: str = JSON
@@ -114,6 +122,7 @@ class Gate(msgspec.Struct, frozen=True):
     rights: Mapping[str, str]
     """Operation name to permission, PUBLIC, or PERSON for who has signed in. One that is not here does not start."""
     csrf: Csrf
+    keeper: Keeper
     require_key: bool = False
 
 
@@ -145,9 +154,9 @@ class Routes:
         fields = _DEFAULTS | {"limit": "read" if method == "GET" else "write"} | what
 
         def add(handler: Handler) -> Handler:
-            name = handler.__name__
+            named: dict[str, Any] = {"name": handler.__name__} | fields
             self.operations.append(
-                Operation(name=name, tag=self.tag, method=method, path=BASE + path, handler=handler, run=run, **fields)
+                Operation(tag=self.tag, method=method, path=BASE + path, handler=handler, run=run, **named)
             )
             return handler
 
@@ -225,20 +234,50 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
         gate.csrf.check(headers, actor.session_id)
     _check_permission(permission, actor)
     call = Call(scope, headers, gate.services, actor)
+    if operation.kept_unless is None:
+        return await _run(operation, gate, call, receive)
+    if actor.may(operation.kept_unless):
+        answer = await _run(operation, gate, call, receive)
+    else:
+        key = f"{actor.store_id}{call.path}?{call.query}"
+        answer = await gate.keeper.answer(key, lambda: _run(operation, gate, call, receive))
+    return _not_modified(answer, headers) or answer
+
+
+async def _run(operation: Operation, gate: Gate, call: Call, receive: Receive) -> Answer:
     arguments: dict[str, Any] = {}
     if operation.query is not None:
-        arguments["query"] = decode_query(scope["query_string"], operation.query)
-    elif scope["query_string"]:
-        decode_query(scope["query_string"], NoQuery)
+        arguments["query"] = decode_query(call.query, operation.query)
+    elif call.query:
+        decode_query(call.query, NoQuery)
     if operation.body is not None:
-        arguments["body"] = decode(await read_body(receive, headers), operation.body)
-    elif operation.raw:
-        arguments["body"] = await read_body(receive, headers)
+        arguments["body"] = decode(await read_body(receive, call.headers), operation.body)
+    elif operation.signature is not None:
+        arguments["body"] = await read_body(receive, call.headers)
     elif operation.takes is not None:
-        arguments["body"] = Upload(receive, headers, operation.takes)
+        arguments["body"] = Upload(receive, call.headers, operation.takes)
     if operation.keyed:
         call.claim = _claim(operation, call, gate, arguments["body"] if operation.body is not None else None)
-    return await operation.run(operation, call, arguments)
+    answer = await operation.run(operation, call, arguments)
+    if call.claim is not None:
+        crash_point("before_answer")
+    return answer
+
+
+def _not_modified(answer: Answer, headers: Mapping[bytes, bytes]) -> Answer | None:
+    """The answer to a caller who has it already (RFC 9110, 13.1.2 and 15.4.5); None where he does not."""
+    known = headers.get(b"if-none-match")
+    if known is None or answer.status != HTTPStatus.OK:
+        return None
+    tag = next((value for name, value in answer.headers if name == "etag"), None)
+    if tag is None or not _names(known.decode("latin-1"), tag):
+        return None
+    return Answer(304, headers=answer.headers)
+
+
+def _names(known: str, tag: str) -> bool:
+    """Whether an If-None-Match names a tag; a weak one counts as well."""
+    return known.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in known.split(","))
 
 
 async def _identify(operation: Operation, gate: Gate, scope: Scope) -> Actor:

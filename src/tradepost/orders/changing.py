@@ -12,7 +12,9 @@ from tradepost.events import publish
 from tradepost.orders import store
 from tradepost.orders.events import OrderAddressChanged, OrderHeld, OrderNoted, OrderReleased, OrderTrackingChanged
 from tradepost.orders.life import Opened, close
-from tradepost.orders.model import Address, OrderStatus
+from tradepost.orders.model import Address, Order, OrderStatus
+
+_ADDRESSES = ("shipping_address", "billing_address")
 
 
 async def confirm(tx: Tx, opened: Opened) -> Opened:
@@ -44,9 +46,15 @@ async def change_addresses(tx: Tx, opened: Opened, *, shipping: Address | None, 
         shipping_address=shipping or before.shipping_address,
         billing_address=billing or before.billing_address,
     )
-    if fields := differing(before, after):
-        await publish(tx, OrderAddressChanged(fields), actor=opened.actor, subject_id=before.id)
+    await tell_of_addresses(tx, before, after, opened.actor)
     return await close(tx, opened, after)
+
+
+async def tell_of_addresses(tx: Tx, before: Order, after: Order, actor: Actor) -> None:
+    """Which of an order's addresses differ, if any."""
+    fields = [name for name in differing(before, after) if name in _ADDRESSES]
+    if fields:
+        await publish(tx, OrderAddressChanged(fields), actor=actor, subject_id=before.id)
 
 
 async def set_tracking(tx: Tx, opened: Opened, *, company: str | None, number: str | None) -> Opened:

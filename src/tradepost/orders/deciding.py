@@ -243,6 +243,7 @@ def _lines(order_ids: Ids, now: datetime, picked: Sequence[Offer], quote: Quote)
             line.discount,
             line.tax,
             line.total,
+            offer.image_url,
         )
         for offer, line in zip(picked, quote.lines, strict=True)
     ]

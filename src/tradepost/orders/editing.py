@@ -5,17 +5,20 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import inventory, payments
+from tradepost import inventory
 from tradepost.catalog.offers import Offer, offers
 from tradepost.core.errors import FieldError
 from tradepost.db import Tx
 from tradepost.events import publish
 from tradepost.inventory import InsufficientStock
 from tradepost.orders import edits, store
+from tradepost.orders.changing import tell_of_addresses
 from tradepost.orders.edits import Difference, Edit
 from tradepost.orders.events import OrderEdited
 from tradepost.orders.life import Opened, close
 from tradepost.orders.model import Item
+from tradepost.orders.moves import Action
+from tradepost.orders.paying import give_back
 from tradepost.orders.quoting import Shelf, wanted
 from tradepost.shipping import ShipmentStatus
 
@@ -43,9 +46,13 @@ async def added(tx: Tx, opened: Opened, items: Sequence[Item]) -> list[tuple[Off
 async def edit(tx: Tx, opened: Opened, change: Edit, *, reason: str | None) -> Edited:
     """Changes what was agreed, all or nothing; what was agreed before is kept. What was paid too much is refunded.
 
-    Raises ValidationFailed, NothingLeft, AmountOutOfRange, InsufficientStock, PaymentUnderWay.
+    Addresses can be changed until something is packed.
+
+    Raises InvalidTransition, ValidationFailed, NothingLeft, AmountOutOfRange, InsufficientStock, RefundLimitExceeded.
     """
     before, store_id, actor = opened.order, opened.actor.store_id, opened.actor
+    if change.shipping_address or change.billing_address:
+        opened.check(Action.CHANGE_ADDRESS)
     after = edits.edited(before, change, fixed=_fixed(opened))
     was, is_ = edits.agreed(before), edits.agreed(after)
     if not (differences := edits.differences(was, is_)):
@@ -55,9 +62,10 @@ async def edit(tx: Tx, opened: Opened, change: Edit, *, reason: str | None) -> E
     await store.rewrite(tx, store_id, before, after)
     fact = OrderEdited(after.revision, before.total_amount, after.total_amount)
     await publish(tx, fact, actor=actor, subject_id=before.id)
+    await tell_of_addresses(tx, before, after, actor)
     excess = max(0, opened.facts.money.refundable - after.total_amount)
     if excess:
-        await payments.request_refund(tx, before.id, excess, _BECAUSE, actor)
+        await give_back(tx, opened, excess, _BECAUSE)
     return Edited(await close(tx, opened, after), differences, excess)
 
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tradepost.catalog.offers import Offer
 from tradepost.core.errors import FieldError, Invalid, ValidationFailed
 from tradepost.core.ids import uuid7
-from tradepost.orders.model import Line, Order
+from tradepost.orders.model import Address, Line, Order
 from tradepost.pricing import Basket, BasketLine, Discount, QuotedLine, Shipping, TaxRate
 from tradepost.pricing import quote as price
 
@@ -30,16 +31,23 @@ class Edit(msgspec.Struct, frozen=True):
     added: Sequence[tuple[Offer, int]] = ()
     discount: int | None = None
     shipping: int | None = None
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
 
 
 class Agreed(msgspec.Struct, frozen=True, rename="camel"):
-    """What was agreed with the buyer, as it is kept: quantities by SKU, and amounts in minor units."""
+    """What was agreed with the buyer, as it is kept: quantities by SKU, and amounts in minor units.
+
+    Addresses are unset in what was kept before they could be edited.
+    """
 
     items: list["AgreedItem"]
     discount_amount: int
     shipping_amount: int
     tax_amount: int
     total_amount: int
+    shipping_address: Address | UnsetType | None = UNSET
+    billing_address: Address | UnsetType | None = UNSET
 
 
 class AgreedItem(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,12 +59,12 @@ class AgreedItem(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One thing that differs: an item's quantity, or an amount."""
+    """One thing that differs: an item's quantity, an amount, or an address on one line."""
 
     what: str
     name: str
-    before: int
-    after: int
+    before: int | str
+    after: int | str
 
 
 def edited(order: Order, edit: Edit, *, fixed: Mapping[UUID, int]) -> Order:
@@ -83,17 +91,27 @@ def edited(order: Order, edit: Edit, *, fixed: Mapping[UUID, int]) -> Order:
         tax_amount=quote.tax,
         shipping_amount=quote.shipping,
         total_amount=quote.total,
+        shipping_address=edit.shipping_address or order.shipping_address,
+        billing_address=edit.billing_address or order.billing_address,
         revision=order.revision + 1,
     )
 
 
 def agreed(order: Order) -> Agreed:
     items = [AgreedItem(line.id, line.sku, line.name, line.quantity, line.price) for line in order.lines]
-    return Agreed(items, order.discount_amount, order.shipping_amount, order.tax_amount, order.total_amount)
+    return Agreed(
+        items,
+        order.discount_amount,
+        order.shipping_amount,
+        order.tax_amount,
+        order.total_amount,
+        order.shipping_address,
+        order.billing_address,
+    )
 
 
 def differences(before: Agreed, after: Agreed) -> list[Difference]:
-    """What differs between two revisions: items first, in order, then amounts."""
+    """What differs between two revisions: items first, in order, then amounts, then addresses."""
     were = {item.line_id: item for item in before.items}
     are = {item.line_id: item for item in after.items}
     items = [
@@ -104,7 +122,12 @@ def differences(before: Agreed, after: Agreed) -> list[Difference]:
         Difference("amount", name, getattr(before, name), getattr(after, name))
         for name in ("discount_amount", "shipping_amount", "tax_amount", "total_amount")
     ]
-    return [one for one in (*items, *amounts) if one.before != one.after]
+    addresses = [
+        Difference("address", name, _line_of(getattr(before, name)), _line_of(getattr(after, name)))
+        for name in ("shipping_address", "billing_address")
+        if UNSET not in (getattr(before, name), getattr(after, name))
+    ]
+    return [one for one in (*items, *amounts, *addresses) if one.before != one.after]
 
 
 def units_more(before: Order, after: Order) -> dict[UUID, int]:
@@ -153,6 +176,7 @@ def _line(offer: Offer, quantity: int) -> Line:
         quantity,
         offer.price,
         *(0, 0, 0, 0),
+        offer.image_url,
     )
 
 
@@ -164,6 +188,13 @@ def _priced(line: Line, quoted: QuotedLine) -> Line:
         tax_amount=quoted.tax,
         total_amount=quoted.total,
     )
+
+
+def _line_of(address: Address | None) -> str:
+    """All of an address, in the order of its fields."""
+    if address is None:
+        return ""
+    return ", ".join(part for part in msgspec.structs.astuple(address) if part)
 
 
 def _quantity(items: Mapping[UUID, AgreedItem], line_id: UUID) -> int:

@@ -124,6 +124,7 @@ def goods_of(order: Order, shipments: Sequence[Shipment]) -> Goods:
         packed=units(ShipmentStatus.PACKED),
         shipped=units(*_SENT),
         delivered=units(ShipmentStatus.DELIVERED),
+        parcels=sum(shipment.is_open for shipment in shipments),
     )
 
 

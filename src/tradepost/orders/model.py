@@ -141,7 +141,7 @@ class PlaceOrder(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """What was bought, with its name and price at that moment. Amounts in minor units."""
+    """What was bought, with its name, price and image at that moment. Amounts in minor units."""
 
     id: UUID
     product_id: UUID
@@ -155,6 +155,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     discount_amount: int
     tax_amount: int
     total_amount: int
+    image_url: str | None = None
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -29,13 +29,17 @@ STATES = States(
 
 
 class Goods(msgspec.Struct, frozen=True):
-    """Units: how many were ordered, and how many of them are in parcels that are packed, on their way, or there."""
+    """Units: how many were ordered, and how many of them are in parcels that are packed, on their way, or there.
+
+    `parcels`: of how many parcels there may be something to say; also lost ones, and unpacked ones with a label.
+    """
 
     ordered: int
     packed: int = 0
     shipped: int = 0
     """Handed to a carrier and not come back or got lost; those delivered are among them."""
     delivered: int = 0
+    parcels: int = 0
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -233,10 +237,7 @@ RULES: Mapping[Action, Rule] = {
     Action.DELIVER: Rule(
         "orders:ship", (_unless(lambda facts: facts.goods.shipped > facts.goods.delivered, NOTHING_ON_ITS_WAY),)
     ),
-    Action.MOVE_PARCEL: Rule(
-        "orders:ship",
-        (_held, _unless(lambda facts: facts.goods.packed + facts.goods.shipped > 0, NO_PARCEL)),
-    ),
+    Action.MOVE_PARCEL: Rule("orders:ship", (_held, _unless(lambda facts: facts.goods.parcels > 0, NO_PARCEL))),
     Action.CANCEL: Rule("orders:cancel", (_ended, _shipped), _BEFORE_PACKING),
     Action.HOLD: Rule(_WORKS, (_ended, _held)),
     Action.RELEASE: Rule(_WORKS, (_unless(lambda facts: facts.is_on_hold, NOT_ON_HOLD),)),

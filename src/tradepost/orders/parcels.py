@@ -10,10 +10,11 @@ from tradepost.core.actors import Actor, system
 from tradepost.core.errors import FieldError, NotFound, ValidationFailed
 from tradepost.db import Database, Tx
 from tradepost.orders.life import Opened, close, reopen
-from tradepost.orders.model import Order
+from tradepost.orders.model import Order, OrderStatus
 from tradepost.shipping import Shipment, ShipmentLine, ShipmentStatus, Tracking
 
 _NO_TRACKING = Tracking()
+_GONE = (ShipmentStatus.SHIPPED, ShipmentStatus.DELIVERED, ShipmentStatus.LOST)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -34,11 +35,12 @@ async def ship_rest(tx: Tx, opened: Opened, *, tracking: Tracking = _NO_TRACKING
     """Ships all that is packed, and packs and ships the rest. Raises InsufficientStock."""
     if any(opened.unpacked().values()):
         await _pack(tx, opened, Wanted(tracking=tracking))
-    shipments = (await shipping.of_orders(tx, opened.actor.store_id, [opened.order.id]))[opened.order.id]
-    for shipment in shipments:
+    after = opened.order
+    for shipment in await _shipments(tx, opened):
         if shipment.status is ShipmentStatus.PACKED:
-            await shipping.ship(tx, shipment, tracking=tracking, actor=opened.actor)
-    return await close(tx, opened, _tracked(opened.order, tracking))
+            sent = await shipping.ship(tx, shipment, tracking=tracking, actor=opened.actor)
+            after = _tracked(after, sent.tracking)
+    return await close(tx, opened, after)
 
 
 async def deliver_all(tx: Tx, opened: Opened) -> Opened:
@@ -64,6 +66,8 @@ async def move(tx: Tx, opened: Opened, shipment_id: UUID, to: ShipmentStatus) ->
         ShipmentStatus.CANCELLED: shipping.cancel,
     }[to]
     moved = await act(tx, of(opened, shipment_id), actor=opened.actor)
+    if to is ShipmentStatus.RETURNED:
+        await _free(tx, opened, await _shipments(tx, opened))
     return await close(tx, opened), moved
 
 
@@ -73,7 +77,14 @@ async def settle_order(db: Database, store_id: UUID, order_id: UUID, change: Cal
     async def unit(tx: Tx) -> None:
         opened = await reopen(tx, order_id, actor=system(store_id))
         await change(tx)
-        await close(tx, opened)
+        shipments = await _shipments(tx, opened)
+        after, left_before = opened.order, {one.id for one in opened.shipments if one.shipped_at}
+        for shipment in shipments:
+            if shipment.shipped_at and shipment.id not in left_before:
+                after = _tracked(after, shipment.tracking)
+        if any(shipment.status is ShipmentStatus.RETURNED for shipment in shipments):
+            await _free(tx, opened, shipments)
+        await close(tx, opened, after)
 
     await db.write(unit)
 
@@ -128,6 +139,28 @@ async def _location(tx: Tx, order_id: UUID, lines: Sequence[ShipmentLine], actor
         msg = "The store has no stock location"
         raise NotFound(msg)
     return found
+
+
+async def _shipments(tx: Tx, opened: Opened) -> Sequence[Shipment]:
+    """As they are by now."""
+    found = await shipping.of_orders(tx, opened.actor.store_id, [opened.order.id])
+    return found.get(opened.order.id, [])
+
+
+async def _free(tx: Tx, opened: Opened, shipments: Sequence[Shipment]) -> None:
+    """What came back to an order that has got it otherwise, or has ended, is promised to nobody."""
+    order, actor = opened.order, opened.actor
+    surplus: dict[UUID, int] = {}
+    for holding in await inventory.holdings(tx, actor.store_id, order.id):
+        surplus[holding.variant_id] = surplus.get(holding.variant_id, 0) + holding.units
+    if order.status not in (OrderStatus.CANCELLED, OrderStatus.REFUNDED):
+        for line in order.lines:
+            surplus[line.variant_id] = surplus.get(line.variant_id, 0) - line.quantity
+        for shipment in shipments:
+            for variant_id, units in shipment.units().items() if shipment.status in _GONE else ():
+                surplus[variant_id] = surplus.get(variant_id, 0) + units
+    if free := {variant_id: units for variant_id, units in surplus.items() if units > 0}:
+        await inventory.release(tx, order.id, free, actor=actor)
 
 
 def _tracked(order: Order, tracking: Tracking) -> Order:

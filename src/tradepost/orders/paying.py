@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 
 from tradepost import inventory, payments
+from tradepost.core import money
 from tradepost.core.actors import Actor, system
-from tradepost.core.errors import RateLimited
+from tradepost.core.errors import Forbidden, RateLimited
 from tradepost.db import Database, Tx
 from tradepost.events import publish
 from tradepost.inventory import InsufficientStock
@@ -22,6 +23,13 @@ from tradepost.orders.model import CancelReason, Order, OrderStatus, PaymentStat
 from tradepost.orders.moves import payment_status_of
 from tradepost.payments import Capture, Operation, PaymentProviderUnavailable, Providers, Result
 from tradepost.payments.model import State
+
+
+class RefundLimitExceeded(Forbidden):
+    """More of one order than the caller's role may give back, with what he gave back of it before."""
+
+    title = "This is more than you may give back of one order"
+
 
 Ask = Callable[[Tx, Opened], Awaitable[Sequence[Operation]]]
 _BECAUSE = "order_cancelled"
@@ -71,13 +79,35 @@ def to_capture(amount: int | None) -> Ask:
 
 
 def to_refund(amount: int | None, reason: str | None) -> Ask:
-    """An amount, or all that is left. Raises RefundExceedsCaptured before any provider is asked."""
+    """An amount, or all that is left. Raises RefundLimitExceeded, RefundExceedsCaptured."""
 
     async def ask(tx: Tx, opened: Opened) -> list[Operation]:
         wanted = opened.facts.money.refundable if amount is None else amount
-        return await payments.request_refund(tx, opened.order.id, wanted, reason, opened.actor)
+        return await give_back(tx, opened, wanted, reason)
 
     return ask
+
+
+async def give_back(tx: Tx, opened: Opened, amount: int, reason: str | None) -> list[Operation]:
+    """What somebody gives back by his own decision, in minor units: no more of one order than he may, in all his parts.
+
+    Raises RefundLimitExceeded, RefundExceedsCaptured, InvalidTransition, before any provider is asked.
+    """
+    await _check_limit(tx, opened, amount)
+    actor = opened.actor
+    return await payments.request_refund(tx, opened.order.id, amount, reason, actor, given_by=actor.person_id)
+
+
+async def _check_limit(tx: Tx, opened: Opened, amount: int) -> None:
+    """The order is locked, so that of many parts at once each counts the others."""
+    actor, order, limit = opened.actor, opened.order, opened.actor.refund_limit
+    if limit is None:
+        return
+    person = actor.person_id
+    given = await payments.given_back_by(tx, actor.store_id, order.id, person) if person else 0
+    if given + amount > limit:
+        written = money.writer(order.currency)
+        raise RefundLimitExceeded(extra={"limit": written(limit), "left": written(max(0, limit - given))})
 
 
 async def to_void(tx: Tx, opened: Opened) -> list[Operation]:
@@ -130,21 +160,22 @@ async def settle_order(db: Database, store_id: UUID, order_id: UUID, change: Cal
 
 
 async def settled(tx: Tx, opened: Opened) -> Opened:
-    """The order after its money has moved.
+    """The order, `opened` before its money moved, after that.
 
     Money that comes for a cancelled order is given back; if the order had only expired, and what it wants is still
-    there, it lives again instead. What comes beyond the total, as two payments did, goes back too.
+    there, it lives again instead. What comes beyond the total, as two payments did, goes back too. Each is tried once:
+    where the provider declines it, or it returns, staff decide, as the same way would fail again.
     """
     order_id = opened.order.id
     balance = (await payments.balance_of(tx, opened.actor.store_id, [order_id]))[order_id]
-    after = opened.order
-    if after.status is OrderStatus.CANCELLED and (balance.refundable > 0 or balance.authorized):
+    after, has_come = opened.order, balance.captured > opened.facts.money.captured
+    if after.status is OrderStatus.CANCELLED and (has_come or balance.authorized):
         paid = payment_status_of(after.total_amount, balance)
         revived = await _revived(tx, opened) if paid in (PaymentStatus.PAID, PaymentStatus.AUTHORIZED) else None
         if revived is None:
             await give_all_back(tx, order_id, opened.actor)
         after = revived or after
-    elif (excess := balance.refundable - after.total_amount) > 0:
+    elif has_come and (excess := balance.refundable - after.total_amount) > 0:
         await payments.request_refund(tx, order_id, excess, _TOO_MUCH, opened.actor)
     return await close(tx, opened, after)
 

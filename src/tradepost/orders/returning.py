@@ -5,19 +5,22 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import inventory, payments
+from tradepost import inventory, shipping
 from tradepost.core.errors import FieldError, NotFound, ValidationFailed
 from tradepost.core.ids import uuid7
+from tradepost.core.states import InvalidTransition
 from tradepost.db import Tx
 from tradepost.events import publish
 from tradepost.orders import returns, store
 from tradepost.orders.events import ReturnApproved, ReturnReceived, ReturnRefunded, ReturnRejected, ReturnRequested
-from tradepost.orders.life import Opened
+from tradepost.orders.life import Opened, close
+from tradepost.orders.paying import give_back
 from tradepost.orders.returns import STATES, FeeExceedsValue, Return, ReturnStatus, Wanted
 from tradepost.payments import Operation
 from tradepost.shipping import ShipmentStatus
 
 _BECAUSE = "returned"
+_LEFT = (ShipmentStatus.SHIPPED, ShipmentStatus.DELIVERED)
 
 
 async def request(tx: Tx, opened: Opened, wanted: Wanted, *, note: str | None, is_agreed: bool) -> Return:
@@ -54,9 +57,13 @@ async def receive(
 ) -> Return:
     """The goods are here. `restocked`: line to how many can be sold again, None for all; the others are written off.
 
+    So their parcels had arrived, whether or not somebody said so: what a buyer sends back comes back once.
+
     Raises NotFound, InvalidTransition, ValidationFailed, ReferenceNotFound for a location without stock of them.
     """
     one = await _get(tx, opened, return_id)
+    STATES.check(one.status, ReturnStatus.RECEIVED)
+    await _note_arrivals(tx, opened, one)
     back = {line.line_id: line.quantity for line in one.lines} if restocked is None else dict(restocked)
     _check_restocked(one, back)
     units: dict[UUID, int] = {}
@@ -75,7 +82,8 @@ async def receive(
 async def refund(tx: Tx, opened: Opened, return_id: UUID, *, fee: int, shipping: int) -> Sequence[Operation]:
     """Asks for what its goods were paid with, and some of the shipping, less a fee, to be given back.
 
-    Raises NotFound, InvalidTransition, FeeExceedsValue, RefundExceedsCaptured, before any provider is asked.
+    Raises NotFound, InvalidTransition, FeeExceedsValue, RefundLimitExceeded, RefundExceedsCaptured; no provider is
+    asked then.
     """
     one = await _get(tx, opened, return_id)
     STATES.check(one.status, ReturnStatus.REFUNDED)
@@ -87,7 +95,29 @@ async def refund(tx: Tx, opened: Opened, return_id: UUID, *, fee: int, shipping:
         )
     await publish(tx, ReturnRefunded(opened.order.id, amount), actor=opened.actor, subject_id=return_id)
     await _move(tx, opened, msgspec.structs.replace(one, refund_amount=amount), ReturnStatus.REFUNDED)
-    return await payments.request_refund(tx, opened.order.id, amount, _BECAUSE, opened.actor) if amount else []
+    return await give_back(tx, opened, amount, _BECAUSE) if amount else []
+
+
+async def _note_arrivals(tx: Tx, opened: Opened, one: Return) -> None:
+    """Says that parcels have arrived, the oldest first, as far as all that came back must have been in them.
+
+    InvalidTransition where they were in no parcel that has left, or came back with it.
+    """
+    earlier = await store.returns_of(tx, opened.actor.store_id, opened.order.id)
+    missing: dict[UUID, int] = {}
+    for line in (line for each in earlier if each.id == one.id or each.is_here for line in each.lines):
+        missing[line.line_id] = missing.get(line.line_id, 0) + line.quantity
+    for shipment in sorted(opened.shipments, key=lambda each: each.status is not ShipmentStatus.DELIVERED):
+        if shipment.status not in _LEFT or not any(missing.get(line.line_id, 0) > 0 for line in shipment.lines):
+            continue
+        if shipment.status is ShipmentStatus.SHIPPED:
+            await shipping.deliver(tx, shipment, actor=opened.actor)
+        for line in shipment.lines:
+            missing[line.line_id] = missing.get(line.line_id, 0) - line.quantity
+    if any(count > 0 for count in missing.values()):
+        extra = {"currentState": one.status, "possible": [ReturnStatus.REJECTED]}
+        raise InvalidTransition("The goods are in no parcel that has left and not come back", extra=extra)
+    await close(tx, opened)
 
 
 async def _get(tx: Tx, opened: Opened, return_id: UUID) -> Return:
@@ -107,7 +137,7 @@ def _shipped(opened: Opened) -> dict[UUID, int]:
     """Line to the units of it that have left."""
     units: dict[UUID, int] = {}
     for shipment in opened.shipments:
-        if shipment.status in (ShipmentStatus.SHIPPED, ShipmentStatus.DELIVERED):
+        if shipment.status in _LEFT:
             for line in shipment.lines:
                 units[line.line_id] = units.get(line.line_id, 0) + line.quantity
     return units

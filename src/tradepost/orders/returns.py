@@ -71,6 +71,11 @@ class Return(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def is_here(self) -> bool:
+        """Whether its goods have come."""
+        return self.status in (ReturnStatus.RECEIVED, ReturnStatus.REFUNDED)
+
 
 Wanted = Sequence[tuple[UUID, int, ReturnReason]]
 

@@ -21,13 +21,17 @@ from tradepost.payments import Balance, Summary
 from tradepost.shipping import LabelState, Shipment, ShipmentStatus, ShownLabel
 
 
-class ActionOut(Out):
-    """Something that may be done to the order: whether by this caller and now, and if not, why not."""
+class ActionOut(Out, omit_defaults=True):
+    """Something that may be done to the order: whether by this caller and now, and if not, why not.
+
+    `limit`, of refunding: how much the caller may give back of this order in all, where his role has a limit.
+    """
 
     name: Action
     allowed: bool
     reason: str | None
     requires: str
+    limit: str | None = None
 
 
 class ShipmentItemOut(Out):
@@ -127,12 +131,12 @@ def order_out(opened: Opened) -> OrderOut:
         tracking_number=order.tracking_number,
         shipments=[shipment_out(shipment, actor) for shipment in opened.shipments],
         payments=[payment_out(one) for one in opened.payments],
-        actions=actions_out(facts, actor=actor, is_own=owns(actor, order)),
+        actions=actions_out(facts, order.currency, actor=actor, is_own=owns(actor, order)),
     )
 
 
-def actions_out(facts: Facts, *, actor: Actor, is_own: bool) -> list[ActionOut]:
-    return [_action_out(action, facts, actor=actor, is_own=is_own) for action in Action]
+def actions_out(facts: Facts, currency: str, *, actor: Actor, is_own: bool) -> list[ActionOut]:
+    return [_action_out(action, facts, currency, actor=actor, is_own=is_own) for action in Action]
 
 
 def payment_out(one: Summary) -> PaymentOut:
@@ -188,10 +192,12 @@ def label_out(label: ShownLabel) -> ShownLabelOut:
     )
 
 
-def _action_out(action: Action, facts: Facts, *, actor: Actor, is_own: bool) -> ActionOut:
+def _action_out(action: Action, facts: Facts, currency: str, *, actor: Actor, is_own: bool) -> ActionOut:
     obstacle = moves.obstacle_to(action, facts, actor=actor, owns=is_own)
     reason = obstacle.code if obstacle else None
-    return ActionOut(action, obstacle is None, reason, RULES[action].requires)
+    limit = actor.refund_limit if action is Action.REFUND else None
+    written = None if limit is None else money.text(limit, currency)
+    return ActionOut(action, obstacle is None, reason, RULES[action].requires, written)
 
 
 class _Kept(msgspec.Struct, rename="camel"):
@@ -208,14 +214,20 @@ def whole(core: bytes, actor: Actor, *, is_own: bool, access_token: str | None =
     """
     kept = msgspec.json.decode(core, type=_Kept)
     is_free = not kept.total_amount.strip("0.")
-    rest = _rest_of_new(kept.currency, actor.permissions, is_free, is_own)
+    rest = _rest_of_new(kept.currency, actor.permissions, actor.refund_limit, is_free, is_own)
     token = b',"accessToken":' + msgspec.json.encode(access_token) if access_token else b""
     return b"".join((core[:-1], rest, token, b"}"))
 
 
 @lru_cache(256)
-def _rest_of_new(currency: str, permissions: frozenset[str], is_free: bool, is_own: bool) -> bytes:  # noqa: FBT001
-    actor = Actor(ActorKind.SYSTEM, UUID(int=0), permissions=permissions)
+def _rest_of_new(
+    currency: str,
+    permissions: frozenset[str],
+    refund_limit: int | None,
+    is_free: bool,  # noqa: FBT001
+    is_own: bool,  # noqa: FBT001
+) -> bytes:
+    actor = Actor(ActorKind.SYSTEM, UUID(int=0), permissions=permissions, refund_limit=refund_limit)
     facts = Facts(OrderStatus.PENDING, total=0 if is_free else 1, is_on_hold=False, money=Balance(), goods=Goods(1))
     nothing = money.text(0, currency)
     rest: dict[str, object] = {
@@ -230,6 +242,6 @@ def _rest_of_new(currency: str, permissions: frozenset[str], is_free: bool, is_o
         "trackingNumber": None,
         "shipments": [],
         "payments": [],
-        "actions": actions_out(facts, actor=actor, is_own=is_own),
+        "actions": actions_out(facts, currency, actor=actor, is_own=is_own),
     }
     return b"," + msgspec.json.encode(rest)[1:-1]

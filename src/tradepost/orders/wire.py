@@ -279,7 +279,7 @@ def _item_out(line: Line, written: Callable[[int], str]) -> ItemOut:
         sku=line.sku,
         name=line.name,
         options=line.options,
-        image_url=None,
+        image_url=line.image_url,
         quantity=line.quantity,
         price=written(line.price),
         subtotal=written(line.subtotal),

@@ -10,6 +10,7 @@ from tradepost.payments.model import (
     CaptureExceedsAuthorized,
     Declined,
     Entry,
+    Happened,
     Kind,
     NeedsAction,
     Operation,
@@ -20,6 +21,7 @@ from tradepost.payments.model import (
     Pending,
     Refunded,
     RefundExceedsCaptured,
+    RefundUndone,
     Result,
     Shown,
     Snapshot,
@@ -32,9 +34,10 @@ from tradepost.payments.provider import PaymentProviderRefuses, PaymentProviderU
 from tradepost.payments.reconciling import Difference, differences
 from tradepost.payments.requesting import begin, request_capture, request_refund, request_void
 from tradepost.payments.settling import apply_snapshot, settle
-from tradepost.payments.store.operations import of_request, set_request, started_of_order
+from tradepost.payments.store.operations import given_back_by, of_request, set_request, started_of_order
 from tradepost.payments.store.payments import balance_of, of_orders, payments_of
 from tradepost.payments.sweeping import SettleOrder, Sweep
+from tradepost.payments.tidying import forget_old
 
 __all__ = [
     "Authorized",
@@ -45,6 +48,7 @@ __all__ = [
     "Declined",
     "Difference",
     "Entry",
+    "Happened",
     "Kind",
     "NeedsAction",
     "Operation",
@@ -58,6 +62,7 @@ __all__ = [
     "Provider",
     "Providers",
     "RefundExceedsCaptured",
+    "RefundUndone",
     "Refunded",
     "Result",
     "SettleOrder",
@@ -74,6 +79,8 @@ __all__ = [
     "begin",
     "carry_out",
     "differences",
+    "forget_old",
+    "given_back_by",
     "of_orders",
     "of_request",
     "payments_of",

@@ -9,6 +9,7 @@ from tradepost.payments.provider import Providers
 from tradepost.payments.providers.fake import Fake
 from tradepost.payments.signatures import SignatureExpired, SignatureInvalid
 
+SIGNATURE = "Stripe-Signature"
 routes = Routes("Payments", "What payment providers tell us, and a provider to try things out with.")
 
 
@@ -22,7 +23,7 @@ class ReceivedOut(Out):
 @routes.act(
     "POST",
     "/webhooks/stripe",
-    raw=True,
+    signature=SIGNATURE,
     answer=ReceivedOut,
     limit="read",
     keyed=False,
@@ -33,7 +34,7 @@ async def receive_stripe_event(call: Call, body: bytes) -> Answer:
 
     It is kept and answered at once; what it is about is fetched from Stripe afterwards.
     """
-    signature = call.headers.get(b"stripe-signature", b"").decode("latin-1")
+    signature = call.headers.get(SIGNATURE.lower().encode(), b"").decode("latin-1")
     is_new = await call.service(StripeInbox).receive(call.db, body, signature)
     return call.json(ReceivedOut(received=True, duplicate=not is_new))
 

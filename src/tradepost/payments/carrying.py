@@ -36,6 +36,7 @@ async def carry_out(db: Database, providers: Providers, operation: Operation) ->
             log.critical(
                 "payment_provider_refuses", provider=provider.name, operation=str(operation.id), why=error.detail
             )
+        crash_point("after_silence")
         await db.write(partial(_note, operation=operation, error=error.detail))
         raise
     crash_point("after_call")
@@ -47,8 +48,11 @@ async def _note(tx: Tx, *, operation: Operation, error: str) -> None:
 
 
 async def _result(provider: Provider, operation: Operation) -> Result:
-    """One that was tried before may have taken effect: the provider is asked what it has before it is told again."""
-    if operation.attempts and provider.is_remote:
+    """One that was tried before may have taken effect: the provider is asked what it has before it is told again.
+
+    So may an old one that no sweep has tried: its own request did, and now comes again.
+    """
+    if provider.is_remote and (operation.attempts or _is_old(operation)):
         found = await _look(provider, operation)
         if found is not None:
             return found
@@ -72,7 +76,7 @@ async def _look(provider: Provider, operation: Operation) -> Result | None:
         return outcome(operation, snapshot)
     if operation.kind is not Kind.AUTHORIZE:
         return None
-    is_old = now() - operation.created_at > KEY_LASTS
+    is_old = _is_old(operation)
     if not is_old and operation.attempts < _STUBBORN:
         return None
     found = await provider.find(operation)
@@ -80,6 +84,10 @@ async def _look(provider: Provider, operation: Operation) -> Result | None:
         check_same(payment, found)
         return outcome(operation, found)
     return Declined("not_taken", "The provider could not be reached in time; nothing was taken") if is_old else None
+
+
+def _is_old(operation: Operation) -> bool:
+    return now() - operation.created_at > KEY_LASTS
 
 
 async def _void(provider: Provider, operation: Operation) -> Result:

@@ -1,6 +1,6 @@
 """What a provider's word means for what we wrote down: pure, and never back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID
 
 from tradepost.payments.model import (
@@ -11,6 +11,7 @@ from tradepost.payments.model import (
     Effect,
     EffectState,
     Entry,
+    Happened,
     Kind,
     NeedsAction,
     Operation,
@@ -18,6 +19,7 @@ from tradepost.payments.model import (
     PaymentMismatch,
     Pending,
     Refunded,
+    RefundUndone,
     Result,
     Snapshot,
     State,
@@ -76,7 +78,7 @@ def missing(
     started = {operation.id: operation for operation in operations if operation.state is State.STARTED}
     known = {(entry.kind, entry.reference) for entry in entries}
     found: list[Finding] = []
-    for kind, reference, result in _effects(snapshot):
+    for kind, reference, result in [*_effects(snapshot), *_undone(snapshot, known)]:
         if (kind, reference) not in known:
             operation = _cause(kind, reference, snapshot, started)
             found.append((operation and started.pop(operation.id), result))
@@ -90,29 +92,41 @@ def missing(
     return found
 
 
-def _effects(snapshot: Snapshot) -> Iterator[tuple[Kind, str, Result]]:
+_Effect = tuple[Happened, str, Result]
+
+
+def _effects(snapshot: Snapshot) -> Iterator[_Effect]:
     """All that happened to money, in the order in which it can happen."""
     if snapshot.authorization:
         effect = snapshot.authorization
-        yield Kind.AUTHORIZE, effect.reference, Authorized(snapshot.ref, effect.reference, effect.amount)
+        yield Happened.AUTHORIZE, effect.reference, Authorized(snapshot.ref, effect.reference, effect.amount)
     for effect in snapshot.captures:
-        yield Kind.CAPTURE, effect.reference, _captured(snapshot, effect)
+        yield Happened.CAPTURE, effect.reference, _captured(snapshot, effect)
     for effect in snapshot.refunds:
         if effect.state is EffectState.DONE:
-            yield Kind.REFUND, effect.reference, Refunded(effect.reference, effect.amount)
+            yield Happened.REFUND, effect.reference, Refunded(effect.reference, effect.amount)
     if snapshot.status is Status.VOIDED:
-        yield Kind.VOID, snapshot.ref, Voided(snapshot.ref)
+        yield Happened.VOID, snapshot.ref, Voided(snapshot.ref)
 
 
-def _cause(kind: Kind, reference: str, snapshot: Snapshot, started: dict[UUID, Operation]) -> Operation | None:
-    """The started operation that an effect is the outcome of."""
-    if kind is Kind.REFUND:
+def _undone(snapshot: Snapshot, known: Collection[tuple[Happened, str]]) -> Iterator[_Effect]:
+    """Refunds that we know as made, and that have failed since."""
+    for effect in snapshot.refunds:
+        if effect.state is EffectState.FAILED and (Happened.REFUND, effect.reference) in known:
+            yield Happened.REFUND_UNDONE, effect.reference, RefundUndone(effect.reference, effect.amount)
+
+
+def _cause(kind: Happened, reference: str, snapshot: Snapshot, started: dict[UUID, Operation]) -> Operation | None:
+    """The started operation that an effect is the outcome of; what is undone is nobody's wish."""
+    if kind is Happened.REFUND_UNDONE:
+        return None
+    if kind is Happened.REFUND:
         ids = {effect.reference: effect.operation_id for effect in snapshot.refunds}
         operation_id = ids[reference]
         return started.get(operation_id) if operation_id else None
     by_kind = {operation.kind: operation for operation in started.values()}
-    taken_at_once = kind is Kind.CAPTURE and snapshot.authorization is None
-    return by_kind.get(kind) or (by_kind.get(Kind.AUTHORIZE) if taken_at_once else None)
+    taken_at_once = kind is Happened.CAPTURE and snapshot.authorization is None
+    return by_kind.get(Kind(kind)) or (by_kind.get(Kind.AUTHORIZE) if taken_at_once else None)
 
 
 def _capture(snapshot: Snapshot) -> Result | None:

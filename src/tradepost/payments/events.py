@@ -73,6 +73,15 @@ class PaymentRefunded(Fact, frozen=True):
     reason: str | None
 
 
+class PaymentRefundUndone(Fact, frozen=True):
+    """A refund that had been made did not arrive in the end: the amount is here again, and somebody has to act."""
+
+    subject_type = "payment"
+    order_id: UUID
+    currency: str
+    amount: int
+
+
 class CaptureRequested(Fact, frozen=True):
     """Somebody asked for the money that is set aside."""
 

@@ -59,6 +59,17 @@ class Kind(StrEnum):
     VOID = "void"
 
 
+class Happened(StrEnum):
+    """What happened to money, for the ledger."""
+
+    AUTHORIZE = "authorize"
+    CAPTURE = "capture"
+    REFUND = "refund"
+    REFUND_UNDONE = "refund_undone"
+    """A refund that had been made did not arrive: the money is here again."""
+    VOID = "void"
+
+
 class State(StrEnum):
     """Of an operation. One that nobody knows the outcome of is STARTED, however long ago that was."""
 
@@ -146,7 +157,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     id: UUID
     payment_id: UUID
-    kind: Kind
+    kind: Happened
     amount: int
     reference: str
     operation_id: UUID | None
@@ -160,8 +171,27 @@ class Shown(msgspec.Struct, frozen=True):
     payment: Payment
     entries: list[Entry]
 
-    def sum_of(self, kind: Kind) -> int:
-        return sum(entry.amount for entry in self.entries if entry.kind is kind)
+    @property
+    def captured(self) -> int:
+        return _sum(self.entries, Happened.CAPTURE)
+
+    @property
+    def refunded(self) -> int:
+        return refunded(self.entries)
+
+
+def refundable(entries: Sequence[Entry]) -> int:
+    """What a payment's ledger leaves to be given back."""
+    return _sum(entries, Happened.CAPTURE) - refunded(entries)
+
+
+def refunded(entries: Sequence[Entry]) -> int:
+    """What was given back and did not return."""
+    return _sum(entries, Happened.REFUND) - _sum(entries, Happened.REFUND_UNDONE)
+
+
+def _sum(entries: Sequence[Entry], kind: Happened) -> int:
+    return sum(entry.amount for entry in entries if entry.kind is kind)
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -246,13 +276,20 @@ class Refunded(msgspec.Struct, frozen=True):
     amount: int
 
 
+class RefundUndone(msgspec.Struct, frozen=True):
+    """A refund that had been made did not arrive in the end: the amount is here again."""
+
+    reference: str
+    amount: int
+
+
 class Voided(msgspec.Struct, frozen=True):
     """What was set aside is free again, and nothing can be taken any more."""
 
     reference: str
 
 
-Result = Authorized | Captured | NeedsAction | Declined | Pending | Refunded | Voided
+Result = Authorized | Captured | NeedsAction | Declined | Pending | Refunded | RefundUndone | Voided
 
 
 class EffectState(StrEnum):

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tradepost.db import Database
-from tradepost.payments.model import Kind, Shown, Snapshot
+from tradepost.payments.model import Shown, Snapshot
 from tradepost.payments.provider import Provider
 from tradepost.payments.store import payments
 
@@ -66,7 +66,7 @@ def _compared(provider: str, snapshot: Snapshot, ours: Shown | None) -> list[Dif
     payment = ours.payment
     if (snapshot.amount, snapshot.currency) != (payment.amount, payment.currency):
         return [differs(What.MISMATCH, snapshot.amount, payment.amount)]
-    captured, refunded = ours.sum_of(Kind.CAPTURE), ours.sum_of(Kind.REFUND)
+    captured, refunded = ours.captured, ours.refunded
     sums = [
         (What.NOT_TAKEN, What.NOT_RECORDED, snapshot.captured, captured),
         (What.NOT_REFUNDED, What.REFUND_NOT_RECORDED, snapshot.refunded, refunded),
@@ -84,5 +84,5 @@ def _absent(one: Shown) -> Difference:
         payment.order_id,
         payment.currency,
         0,
-        one.sum_of(Kind.CAPTURE),
+        one.captured,
     )

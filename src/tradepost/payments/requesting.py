@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tradepost.core.actors import Actor
 from tradepost.core.clock import now
+from tradepost.core.crash_points import crash_point
 from tradepost.core.errors import FieldError, invalid
 from tradepost.core.ids import uuid7
 from tradepost.core.states import InvalidTransition
@@ -27,6 +28,7 @@ from tradepost.payments.model import (
     RefundExceedsCaptured,
     State,
     Status,
+    refundable,
 )
 from tradepost.payments.provider import Provider, Providers
 from tradepost.payments.store import operations, payments
@@ -76,8 +78,10 @@ async def request_capture(tx: Tx, order_id: UUID, amount: int | None, actor: Act
     return await _request(tx, payment, Kind.CAPTURE, amount=wanted, actor=actor, fact=fact)
 
 
-async def request_refund(tx: Tx, order_id: UUID, amount: int, reason: str | None, actor: Actor) -> list[Operation]:
-    """Gives back what was taken, the newest payments first.
+async def request_refund(
+    tx: Tx, order_id: UUID, amount: int, reason: str | None, actor: Actor, *, given_by: UUID | None = None
+) -> list[Operation]:
+    """Gives back what was taken, the newest payments first. `given_by`: the person whose own decision it is.
 
     What is being given back already counts as given. Raises InvalidTransition where nothing was taken, and
     RefundExceedsCaptured; no provider hears of what is refused.
@@ -98,6 +102,7 @@ async def request_refund(tx: Tx, order_id: UUID, amount: int, reason: str | None
             actor=actor,
             fact=RefundRequested(order_id, payment.currency, part, reason),
             reason=reason,
+            given_by=given_by,
         )
         for payment, part in _spread(amount, found, left)
     ]
@@ -112,12 +117,16 @@ async def request_void(tx: Tx, order_id: UUID, actor: Actor) -> list[Operation]:
     return [await _void(tx, payment, actor) for payment in found if payment.is_live]
 
 
-async def let_go(tx: Tx, payment: Payment, actor: Actor) -> None:
-    """Money set aside that nobody waits for any more is let go by the sweep. The payment is locked."""
+async def let_go(tx: Tx, payment: Payment, actor: Actor, *, lease_seconds: float) -> Operation | None:
+    """What nobody waits for any more is let go: by the caller within the lease, else by the sweep.
+
+    None where it is being let go already. The payment is locked.
+    """
     running = await operations.started_of(tx, payment.store_id, [payment.id])
-    if not any(operation.kind is Kind.VOID for operation in running):
-        fact = VoidRequested(payment.order_id)
-        await _request(tx, payment, Kind.VOID, amount=payment.amount, actor=actor, fact=fact, lease_seconds=0)
+    if any(operation.kind is Kind.VOID for operation in running):
+        return None
+    fact, amount = VoidRequested(payment.order_id), payment.amount
+    return await _request(tx, payment, Kind.VOID, amount=amount, actor=actor, fact=fact, lease_seconds=lease_seconds)
 
 
 def _provider(providers: Providers, method: str, *, amount: int, currency: str) -> Provider:
@@ -174,11 +183,7 @@ async def _refundable(tx: Tx, store_id: UUID, found: Sequence[Payment]) -> dict[
     """What is left to give back of each payment."""
     ids = [payment.id for payment in found]
     entries = await payments.entries_of(tx, store_id, ids)
-    left = {
-        id_: sum(one.amount for one in entries.get(id_, []) if one.kind is Kind.CAPTURE)
-        - sum(one.amount for one in entries.get(id_, []) if one.kind is Kind.REFUND)
-        for id_ in ids
-    }
+    left = {id_: refundable(entries.get(id_, [])) for id_ in ids}
     for running in await operations.started_of(tx, store_id, ids):
         if running.kind is Kind.REFUND:
             left[running.payment.id] -= running.amount
@@ -213,9 +218,11 @@ async def _request(
     actor: Actor,
     fact: Fact,
     reason: str | None = None,
+    given_by: UUID | None = None,
     lease_seconds: float = LEASE_SECONDS,
 ) -> Operation:
     operation = Operation(uuid7(), payment, kind, amount, State.STARTED, 0, reason, actor, now())
-    await operations.insert(tx, operation, lease_seconds=lease_seconds)
+    await operations.insert(tx, operation, lease_seconds=lease_seconds, given_by=given_by)
     await publish(tx, fact, actor=actor, subject_id=payment.id)
+    crash_point("after_intent")
     return operation

@@ -1,9 +1,12 @@
 """What came of it, recorded once, whoever reports it first: the call, a webhook, the sweep."""
 
+from datetime import timedelta
+
 import msgspec
 import structlog
 
 from tradepost.core.actors import system
+from tradepost.core.clock import now
 from tradepost.core.crash_points import crash_point
 from tradepost.db import Tx
 from tradepost.events import Fact, publish
@@ -14,6 +17,7 @@ from tradepost.payments.model import (
     Authorized,
     Captured,
     Declined,
+    Happened,
     Kind,
     NeedsAction,
     Operation,
@@ -21,13 +25,14 @@ from tradepost.payments.model import (
     PaymentMismatch,
     Pending,
     Refunded,
+    RefundUndone,
     Result,
     Snapshot,
     State,
     Status,
     Voided,
 )
-from tradepost.payments.requesting import let_go
+from tradepost.payments.requesting import LEASE_SECONDS, let_go
 from tradepost.payments.store import operations, payments
 
 log = structlog.get_logger()
@@ -64,8 +69,20 @@ async def apply_snapshot(tx: Tx, payment: Payment, snapshot: Snapshot) -> bool:
             payment = await _record(tx, payment, operation, result)
             changed = True
     if snapshot.status is Status.AUTHORIZED and not payment.is_live:
-        await let_go(tx, payment, system(payment.store_id))
+        await let_go(tx, payment, system(payment.store_id), lease_seconds=0)
     return changed
+
+
+async def give_up(tx: Tx, payment: Payment, snapshot: Snapshot, *, minutes: float) -> Operation | None:
+    """Lets go of a payment that has waited for its buyer for so long, and still does by the provider's word.
+
+    The order is locked. None for any other payment, and where it is being let go already.
+    """
+    payment = await payments.lock(tx, payment.store_id, payment.id)
+    waits = payment.status is snapshot.status is Status.NEEDS_ACTION
+    if not waits or now() - payment.updated_at < timedelta(minutes=minutes):
+        return None
+    return await let_go(tx, payment, system(payment.store_id), lease_seconds=LEASE_SECONDS)
 
 
 def _is_open(operation: Operation, result: Result) -> bool:
@@ -102,13 +119,15 @@ async def _enter(tx: Tx, payment: Payment, operation: Operation | None, result: 
     """False where the ledger has it already."""
     match result:
         case Authorized():
-            kind, amount, reference = Kind.AUTHORIZE, result.amount, result.reference
+            kind, amount, reference = Happened.AUTHORIZE, result.amount, result.reference
         case Captured():
-            kind, amount, reference = Kind.CAPTURE, result.amount, result.reference
+            kind, amount, reference = Happened.CAPTURE, result.amount, result.reference
         case Refunded():
-            kind, amount, reference = Kind.REFUND, result.amount, result.reference
+            kind, amount, reference = Happened.REFUND, result.amount, result.reference
+        case RefundUndone():
+            kind, amount, reference = Happened.REFUND_UNDONE, result.amount, result.reference
         case Voided():
-            kind, amount, reference = Kind.VOID, payment.amount, result.reference
+            kind, amount, reference = Happened.VOID, payment.amount, result.reference
         case Pending() | NeedsAction() | Declined():
             return True
     return await payments.insert_entry(tx, payment, kind, amount=amount, reference=reference, cause=operation)
@@ -163,6 +182,8 @@ def _fact(before: Payment, after: Payment, operation: Operation | None, result: 
             return events.PaymentCaptured(order_id, currency, result.amount)
         case Refunded():
             return events.PaymentRefunded(order_id, currency, result.amount, operation.reason if operation else None)
+        case RefundUndone():
+            return events.PaymentRefundUndone(order_id, currency, result.amount)
         case Declined() if operation and operation.kind is not Kind.AUTHORIZE:
             return _failure(operation, result)
         case Declined() | Voided() | Pending() | NeedsAction():

@@ -14,7 +14,7 @@ from tradepost.db import Database, Reader, Tx
 from tradepost.payments.carrying import carry_out
 from tradepost.payments.model import Operation, Payment, PaymentMismatch, Result, Snapshot
 from tradepost.payments.provider import PaymentProviderUnavailable, Providers
-from tradepost.payments.settling import apply_snapshot, settle
+from tradepost.payments.settling import apply_snapshot, give_up, settle
 from tradepost.payments.store import inbox, operations, payments
 from tradepost.payments.store.inbox import Unworked
 
@@ -37,16 +37,24 @@ class SettleOrder(Protocol):
 class Sweep:
     """Brings payments to an end. Several may run at once, in any number of processes: each takes what no other has.
 
-    `look_minutes` is how long a payment waits for its buyer or its provider before the provider is asked.
+    `look_minutes` is how long a payment waits for its buyer or its provider before the provider is asked;
+    `action_minutes` how long a buyer has to do what the provider asks of him, with 0 for as long as he likes.
     """
 
     def __init__(
-        self, db: Database, providers: Providers, settle_order: SettleOrder, *, look_minutes: float = 5.0
+        self,
+        db: Database,
+        providers: Providers,
+        settle_order: SettleOrder,
+        *,
+        look_minutes: float = 5.0,
+        action_minutes: float = 60.0,
     ) -> None:
         self._db = db
         self._providers = providers
         self._settle_order = settle_order
-        self._look_minutes = look_minutes
+        self._look_minutes = min(look_minutes, action_minutes) if action_minutes else look_minutes
+        self._action_minutes = action_minutes
         self._few = asyncio.Semaphore(_AT_A_TIME)
 
     async def run_once(self) -> int:
@@ -85,12 +93,26 @@ class Sweep:
         return True
 
     async def _look(self, payment: Payment) -> bool:
-        """Asks the provider how a payment stands."""
+        """Asks the provider how a payment stands; one that its buyer has left unfinished for too long is voided."""
         if payment.provider_ref is None:
             return False
         snapshot = await self._providers.get(payment.provider).fetch(payment.provider_ref)
-        await self._settle_order(payment.store_id, payment.order_id, partial(_apply, payment, snapshot))
+        unfinished: Operation | None = None
+
+        async def change(tx: Tx) -> None:
+            nonlocal unfinished
+            await apply_snapshot(tx, payment, snapshot)
+            unfinished = await self._given_up(tx, payment, snapshot)
+
+        await self._settle_order(payment.store_id, payment.order_id, change)
+        if unfinished is not None:
+            await self._carry_out(unfinished)
         return True
+
+    async def _given_up(self, tx: Tx, payment: Payment, snapshot: Snapshot) -> Operation | None:
+        if not self._action_minutes:
+            return None
+        return await give_up(tx, payment, snapshot, minutes=self._action_minutes)
 
     async def _work(self, told: Unworked) -> bool:
         """What a message says is not believed: its payment is fetched.
@@ -129,7 +151,3 @@ async def _payment_of(reader: Reader, told: Unworked) -> Payment | None:
 
 async def _settle(operation: Operation, result: Result, tx: Tx) -> None:
     await settle(tx, operation, result)
-
-
-async def _apply(payment: Payment, snapshot: Snapshot, tx: Tx) -> None:
-    await apply_snapshot(tx, payment, snapshot)

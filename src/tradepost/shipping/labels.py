@@ -115,7 +115,8 @@ async def carry_out(db: Database, carriers: Mapping[str, Carrier], label: Shipme
     """
     carrier = carriers.get(label.carrier)
     if carrier is None:
-        return Refused(CarrierNotReached(f"{label.carrier} is no carrier of this installation any more"))
+        gone = CarrierNotReached(f"{label.carrier} is no carrier of this installation any more")
+        return Refused(gone) if label.state is LabelState.VOIDING else Uncertain(gone)
     try:
         return await _asked(carrier, label)
     except CarrierUnavailable as error:
@@ -135,9 +136,11 @@ async def _asked(carrier: Carrier, label: ShipmentLabel) -> Outcome:
     crash_point("label_before_call")
     try:
         made = await carrier.label(label.consignment, service=label.service, key=label.key)
-    except (Invalid, CarrierNotReached) as error:
+    except Invalid as error:
         return Refused(error)
     except CarrierUnavailable as error:
+        if isinstance(error, CarrierNotReached) and not label.attempts:
+            return Refused(error)
         if carrier.keeps_keys:
             raise
         return Uncertain(error)
@@ -174,9 +177,9 @@ async def settle(tx: Tx, asked: ShipmentLabel, outcome: Outcome) -> None:
 
 
 async def _settle_bought(tx: Tx, label: ShipmentLabel, made: Label) -> None:
-    """One for a parcel that was unpacked meanwhile is given back at once."""
+    """One for a parcel that was unpacked meanwhile, or has left without it, is given back at once."""
     shipment = await shipments.get(tx, label.store_id, label.shipment_id)
-    if shipment.status is ShipmentStatus.CANCELLED:
+    if shipment.status is not ShipmentStatus.PACKED:
         await labels.set_bought(tx, label, made, LabelState.VOIDING)
         return
     await labels.set_bought(tx, label, made, LabelState.BOUGHT)

@@ -73,6 +73,13 @@ class Shipment(msgspec.Struct, frozen=True):
     label: "ShownLabel | None" = None
     """The newest."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still be said of it; of one that is unpacked, that its label goes back."""
+        if self.status in (ShipmentStatus.CANCELLED, ShipmentStatus.RETURNED):
+            return self.label is not None and self.label.state in LIVE_LABELS
+        return True
+
     def units(self) -> dict[UUID, int]:
         """Variant to how many."""
         return units_of(self.lines)
@@ -110,6 +117,10 @@ LABEL_STATES = States(
         LabelState.VOIDED: frozenset[LabelState](),
     }
 )
+
+
+LIVE_LABELS = frozenset({LabelState.BUYING, LabelState.BOUGHT, LabelState.UNCERTAIN, LabelState.VOIDING})
+"""Of these a parcel has one at most."""
 
 
 class LabelExists(Conflict):

@@ -79,5 +79,5 @@ class Sweep:
         if not updates:
             return
         actor = system(parcel.store_id)
-        change = partial(follow, shipment_id=parcel.shipment_id, updates=updates, actor=actor)
+        change = partial(follow, parcel=parcel, updates=updates, actor=actor)
         await self._settle_order(parcel.store_id, parcel.order_id, change)

@@ -1,7 +1,6 @@
 """What a carrier says of a parcel moves it: handed over, delivered, lost, come back."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 import structlog
 
@@ -12,7 +11,7 @@ from tradepost.inventory import InsufficientStock
 from tradepost.shipping.actions import come_back, deliver, lose, ship
 from tradepost.shipping.carriers import TrackingStatus, TrackingUpdate
 from tradepost.shipping.events import ShipmentTracked
-from tradepost.shipping.model import STATES, Shipment, ShipmentStatus, Tracking
+from tradepost.shipping.model import STATES, Followed, Shipment, ShipmentStatus, Tracking
 from tradepost.shipping.store import shipments, tracking
 
 log = structlog.get_logger()
@@ -26,16 +25,19 @@ _ENDS = {
 }
 
 
-async def follow(tx: Tx, shipment_id: UUID, updates: Sequence[TrackingUpdate], *, actor: Actor) -> None:
+async def follow(tx: Tx, parcel: Followed, updates: Sequence[TrackingUpdate], *, actor: Actor) -> None:
     """Writes down what is new, oldest first, and moves the parcel where that leads. The caller has locked its order.
 
-    What staff have said of it before stands, where the carrier's word does not lead on from there.
+    What staff have said of it before stands, where the carrier's word does not lead on from there. What is said of a
+    number that is no longer the parcel's is nothing to it.
     """
-    new = await tracking.insert_new(tx, actor.store_id, shipment_id, updates)
-    shipment = await shipments.get(tx, actor.store_id, shipment_id)
+    shipment = await shipments.get(tx, actor.store_id, parcel.shipment_id)
+    if shipment.tracking.number != parcel.tracking_number:
+        return
+    new = await tracking.insert_new(tx, actor.store_id, shipment.id, updates)
     for update in new:
         fact = ShipmentTracked(shipment.order_id, update.status, update.at, update.place, update.text)
-        await publish(tx, fact, actor=actor, subject_id=shipment_id)
+        await publish(tx, fact, actor=actor, subject_id=shipment.id)
         shipment = await _moved(tx, shipment, update.status, actor)
 
 

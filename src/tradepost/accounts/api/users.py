@@ -10,6 +10,7 @@ from tradepost.accounts.api.wire import (
     UserPatch,
     account_out,
     draft_of,
+    powers_in,
     role_out,
 )
 from tradepost.accounts.identity import Identity
@@ -28,7 +29,7 @@ from tradepost.stores import store_of
 
 routes = Routes("Staff", "Those who work here, and what they may do.")
 
-_ROLE_EXAMPLE = {"name": "Warehouse", "permissions": ["orders:read", "stock:read", "stock:adjust"]}
+_ROLE_EXAMPLE = {"name": "Support", "permissions": ["orders:read", "orders:refund"], "refundLimit": "50.00"}
 
 
 class UsersQuery(PageQuery):
@@ -101,7 +102,8 @@ async def list_staff_roles(call: Call) -> Answer:
     """List staff roles."""
     async with call.db.read() as db:
         found = await roles.all_of(db, call.actor.store_id)
-    return call.json(StaffRolesOut([role_out(role) for role in found]))
+    currency = store_of(call).currency
+    return call.json(StaffRolesOut([role_out(role, currency) for role in found]))
 
 
 @routes.write(
@@ -114,12 +116,12 @@ async def list_staff_roles(call: Call) -> Answer:
     example=_ROLE_EXAMPLE,
 )
 async def create_staff_role(call: Call, tx: Tx, body: StaffRoleIn) -> Answer:
-    """Create a staff role of permissions that one has oneself."""
-    role = await staff.put_role(
-        tx, None, name=body.name, permissions=body.permissions, actor=call.actor, expected_version=None
-    )
+    """Create a staff role of permissions that one has oneself, with a refund limit no higher than one's own."""
+    currency = store_of(call).currency
+    powers = powers_in(body, currency)
+    role = await staff.put_role(tx, None, name=body.name, powers=powers, actor=call.actor, expected_version=None)
     location = ("location", f"/api/v1/staff-roles/{role.id}")
-    return call.json(role_out(role), status=201, headers=[location, etag(role.version)])
+    return call.json(role_out(role, currency), status=201, headers=[location, etag(role.version)])
 
 
 @routes.write(
@@ -131,17 +133,18 @@ async def create_staff_role(call: Call, tx: Tx, body: StaffRoleIn) -> Answer:
     example=_ROLE_EXAMPLE,
 )
 async def change_staff_role(call: Call, tx: Tx, body: StaffRoleIn) -> Answer:
-    """Give a staff role another name or other permissions; where these are fewer, its people sign in again."""
+    """Give a staff role another name, permissions and refund limit; where these are less, its people sign in again."""
+    currency = store_of(call).currency
     role = await staff.put_role(
         tx,
         call.id("role_id"),
         name=body.name,
-        permissions=body.permissions,
+        powers=powers_in(body, currency),
         actor=call.actor,
         expected_version=call.expected_version(),
     )
     call.service(Identity).forget()
-    return call.json(role_out(role), headers=[etag(role.version)])
+    return call.json(role_out(role, currency), headers=[etag(role.version)])
 
 
 @routes.write("DELETE", "/staff-roles/{role_id}", status=204, problems=[NotFound, PrivilegeEscalation, RoleInUse])

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
-from tradepost.accounts.model import Account, CustomerDraft, Role, Session, StaffRole
+from tradepost.accounts.model import Account, CustomerDraft, Powers, Role, Session, StaffRole
+from tradepost.core import money
 from tradepost.core.errors import invalid
-from tradepost.http import In, Out, Text
+from tradepost.http import Amount, In, Out, Text
 from tradepost.mail import check_address
 
 Email = Annotated[
@@ -168,14 +169,18 @@ class UserPatch(In, kw_only=True):
 
 
 class StaffRoleIn(In):
+    """`refundLimit`: how much each person of the role may give back of one order; null is without limit."""
+
     name: Text
     permissions: Annotated[list[Permission], Meta(max_length=100)]
+    refund_limit: Amount | None = None
 
 
 class StaffRoleOut(Out):
     id: UUID
     name: str
     permissions: list[str]
+    refund_limit: str | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -231,5 +236,19 @@ def session_out(session: Session, *, current: UUID | None) -> SessionOut:
     )
 
 
-def role_out(role: StaffRole) -> StaffRoleOut:
-    return StaffRoleOut(role.id, role.name, role.permissions, role.version, role.created_at, role.updated_at)
+def powers_in(body: StaffRoleIn, currency: str) -> Powers:
+    limit = body.refund_limit
+    units = None if limit is None else money.parse_field(limit, currency, pointer="/refundLimit")
+    return Powers(frozenset(body.permissions), units)
+
+
+def role_out(role: StaffRole, currency: str) -> StaffRoleOut:
+    return StaffRoleOut(
+        id=role.id,
+        name=role.name,
+        permissions=role.permissions,
+        refund_limit=None if role.refund_limit is None else money.text(role.refund_limit, currency),
+        version=role.version,
+        created_at=role.created_at,
+        updated_at=role.updated_at,
+    )

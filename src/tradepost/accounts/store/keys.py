@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import msgspec
+
 from tradepost.accounts.model import ApiKey
 from tradepost.core.actors import Actor
 from tradepost.core.errors import NotFound
@@ -31,11 +33,21 @@ async def insert(tx: Tx, key: ApiKey, *, actor: Actor, key_hash: bytes) -> None:
     )
 
 
-async def find_live(db: Reader, key_hash: bytes) -> tuple[UUID, UUID, list[str]] | None:
-    """Store, id and scopes of a key that is not revoked, and whose maker may still do all of that himself."""
+class Live(msgspec.Struct, frozen=True):
+    """A key that may be used. `person_id` has made it, and `refund_limit` is his."""
+
+    store_id: UUID
+    key_id: UUID
+    scopes: list[str]
+    person_id: UUID | None
+    refund_limit: int | None
+
+
+async def find_live(db: Reader, key_hash: bytes) -> Live | None:
+    """None for one that is revoked, or whose maker may no longer do all of that himself."""
     row = await db.row(
         """
-        select api_key.store_id, api_key.id, api_key.scopes
+        select api_key.store_id, api_key.id, api_key.scopes, api_key.created_by, held.refund_limit
         from api_key
         left join account as maker on maker.store_id = api_key.store_id and maker.id = api_key.created_by
         left join staff_role as held on held.store_id = maker.store_id and held.id = maker.staff_role_id
@@ -46,7 +58,7 @@ async def find_live(db: Reader, key_hash: bytes) -> tuple[UUID, UUID, list[str]]
         """,
         {"key_hash": key_hash},
     )
-    return (row[0], row[1], row[2]) if row else None
+    return Live(*row) if row else None
 
 
 async def touch(db: Reader, store_id: UUID, key_id: UUID) -> None:

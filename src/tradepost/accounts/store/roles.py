@@ -4,7 +4,7 @@ from uuid import UUID
 
 from psycopg import errors
 
-from tradepost.accounts.model import StaffRole
+from tradepost.accounts.model import Powers, StaffRole
 from tradepost.core.errors import Conflict, FieldError, NotFound
 from tradepost.db import Reader, Tx
 
@@ -27,7 +27,7 @@ class RoleInUse(Conflict):
 async def all_of(db: Reader, store_id: UUID) -> list[StaffRole]:
     rows = await db.rows(
         """
-        select id, name, permissions, version, created_at, updated_at
+        select id, name, permissions, refund_limit, version, created_at, updated_at
         from staff_role
         where store_id = %(store_id)s
         order by name, id
@@ -41,7 +41,7 @@ async def keep(tx: Tx, store_id: UUID, role_id: UUID) -> StaffRole | None:
     """A staff role that nobody changes or deletes while somebody gets it."""
     row = await tx.row(
         """
-        select id, name, permissions, version, created_at, updated_at
+        select id, name, permissions, refund_limit, version, created_at, updated_at
         from staff_role
         where store_id = %(store_id)s
           and id = %(id)s
@@ -55,7 +55,7 @@ async def keep(tx: Tx, store_id: UUID, role_id: UUID) -> StaffRole | None:
 async def lock(tx: Tx, store_id: UUID, role_id: UUID) -> StaffRole:
     row = await tx.row(
         """
-        select id, name, permissions, version, created_at, updated_at
+        select id, name, permissions, refund_limit, version, created_at, updated_at
         from staff_role
         where store_id = %(store_id)s
           and id = %(id)s
@@ -68,21 +68,28 @@ async def lock(tx: Tx, store_id: UUID, role_id: UUID) -> StaffRole:
     return StaffRole(*row)
 
 
-async def put(tx: Tx, store_id: UUID, role_id: UUID, *, name: str, permissions: list[str]) -> None:
+async def put(tx: Tx, store_id: UUID, role_id: UUID, *, name: str, powers: Powers) -> None:
     """A new role, or new values of one. RoleNameTaken."""
     try:
         async with tx.savepoint():
             await tx.run(
                 """
-                insert into staff_role (store_id, id, name, permissions)
-                values (%(store_id)s, %(id)s, %(name)s, %(permissions)s)
+                insert into staff_role (store_id, id, name, permissions, refund_limit)
+                values (%(store_id)s, %(id)s, %(name)s, %(permissions)s, %(refund_limit)s)
                 on conflict (store_id, id) do update
                 set name = excluded.name,
                     permissions = excluded.permissions,
+                    refund_limit = excluded.refund_limit,
                     version = staff_role.version + 1,
                     updated_at = now()
                 """,
-                {"store_id": store_id, "id": role_id, "name": name, "permissions": permissions},
+                {
+                    "store_id": store_id,
+                    "id": role_id,
+                    "name": name,
+                    "permissions": sorted(powers.permissions),
+                    "refund_limit": powers.refund_limit,
+                },
             )
     except errors.UniqueViolation:
         raise RoleNameTaken from None

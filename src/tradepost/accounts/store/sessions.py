@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost.accounts.model import Device, Role, Session, permissions_of
+from tradepost.accounts.model import Device, Powers, Role, Session, powers_of
 from tradepost.db import Reader, Tx
 from tradepost.db.arrays import uuids
 
@@ -45,14 +45,14 @@ class Live(msgspec.Struct, frozen=True):
 
     account_id: UUID
     role: Role
-    permissions: frozenset[str]
+    powers: Powers
 
 
 async def find_live(db: Reader, store_id: UUID, session_id: UUID) -> Live | None:
     """None for one that has ended, run out, or belongs to an account that may not sign in."""
     row = await db.row(
         """
-        select account.id, account.role, staff_role.permissions
+        select account.id, account.role, staff_role.permissions, staff_role.refund_limit
         from session
         join account on account.store_id = session.store_id and account.id = session.account_id
         left join staff_role on staff_role.store_id = account.store_id and staff_role.id = account.staff_role_id
@@ -66,8 +66,8 @@ async def find_live(db: Reader, store_id: UUID, session_id: UUID) -> Live | None
     )
     if row is None:
         return None
-    account_id, role, permissions = row
-    return Live(account_id, Role(role), permissions_of(Role(role), permissions))
+    account_id, role, permissions, refund_limit = row
+    return Live(account_id, Role(role), powers_of(Role(role), Powers(frozenset(permissions or ()), refund_limit)))
 
 
 class Used(msgspec.Struct, frozen=True):

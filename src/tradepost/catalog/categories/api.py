@@ -18,7 +18,7 @@ from tradepost.catalog.categories.wire import (
     changes_of,
     draft_of,
 )
-from tradepost.catalog.model import SlugTaken, sees_all
+from tradepost.catalog.model import WRITE, SlugTaken, sees_all
 from tradepost.core.errors import NotFound, ReferenceNotFound, Stale
 from tradepost.db import Reader, Tx
 from tradepost.http import Answer, Call, Routes
@@ -27,7 +27,7 @@ from tradepost.http.call import etag
 routes = Routes("Categories", "The tree in which products are found.")
 
 
-@routes.get("/categories", answer=CategoriesOut)
+@routes.get("/categories", answer=CategoriesOut, kept_unless=WRITE)
 async def list_categories(call: Call) -> Answer:
     """Read the tree of categories, with the number of products on sale in each; for staff those not shown, too.
 
@@ -38,7 +38,7 @@ async def list_categories(call: Call) -> Answer:
     return answer(call, categories_out(nodes))
 
 
-@routes.get("/categories/{category}", answer=CategoryOut, problems=[NotFound])
+@routes.get("/categories/{category}", answer=CategoryOut, problems=[NotFound], kept_unless=WRITE)
 async def read_category(call: Call) -> Answer:
     """Read one category by id or slug, with its breadcrumb and all that is inside it."""
     sees_hidden = sees_all(call.actor)

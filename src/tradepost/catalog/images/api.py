@@ -7,7 +7,7 @@ from tradepost.catalog import store
 from tradepost.catalog.answering import answer
 from tradepost.catalog.images import actions
 from tradepost.catalog.images.actions import ImageChanges, TooManyImages
-from tradepost.catalog.model import MOST_IMAGES, Status, sees_all
+from tradepost.catalog.model import MOST_IMAGES, WRITE, Status, sees_all
 from tradepost.catalog.shown import ImageOut, ImagesOut, images_out
 from tradepost.catalog.written import Alt, ImageIn, Url, image_of
 from tradepost.core import urls
@@ -32,7 +32,7 @@ class ImageOrderIn(In):
     image_ids: Annotated[list[UUID], Meta(min_length=1, max_length=MOST_IMAGES)]
 
 
-@routes.get("/products/{ref}/images", answer=ImagesOut, problems=[NotFound])
+@routes.get("/products/{ref}/images", answer=ImagesOut, problems=[NotFound], kept_unless=WRITE)
 async def list_images(call: Call) -> Answer:
     """List the images of a product, in their order."""
     statuses = tuple(Status) if sees_all(call.actor) else (Status.ACTIVE,)

@@ -13,6 +13,7 @@ from tradepost.catalog.store.reading import (
     get,
     known,
     lock_many,
+    on_sale,
     page,
 )
 from tradepost.catalog.store.writing import (
@@ -47,6 +48,7 @@ __all__ = [
     "known",
     "lock",
     "lock_many",
+    "on_sale",
     "page",
     "replace_categories",
     "replace_images",

@@ -269,6 +269,21 @@ async def featured(db: Reader, store_id: UUID, *, limit: int) -> list[Product]:
     return [_product(row) for row in rows]
 
 
+async def on_sale(db: Reader, store_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Product]:
+    """Those of these products that can be bought at this moment, in one statement."""
+    rows = await db.rows(
+        _COLUMNS
+        + _FROM
+        + """
+        where product.store_id = %(store_id)s
+          and product.id = any(%(ids)s)
+          and product.status = 'ACTIVE'
+        """,
+        {"store_id": store_id, "ids": uuids(ids)},
+    )
+    return {product.id: product for product in map(_product, rows)}
+
+
 async def page(db: Reader, store_id: UUID, wanted: ProductFilter, *, sort: Sort, window: Window) -> Page[Product]:
     by_price = sort.by == SORTS["price"].by
     return await fetch_page(

@@ -22,9 +22,10 @@ from tradepost.orders.edits import Agreed, Difference, Edit, NothingLeft
 from tradepost.orders.life import Opened, visible
 from tradepost.orders.model import MOST_ITEMS, Order, PriceChanged, TooManyItems, VariantNotAvailable
 from tradepost.orders.moves import Action
+from tradepost.orders.paying import RefundLimitExceeded
 from tradepost.orders.shown import OrderOut, order_out
 from tradepost.orders.store import Revision
-from tradepost.orders.wire import ItemIn, items_of
+from tradepost.orders.wire import AddressIn, ItemIn, address_of, items_of
 from tradepost.payments import PaymentUnderWay, Providers
 from tradepost.pricing import AmountOutOfRange
 
@@ -45,12 +46,14 @@ class EditIn(In):
     add: Annotated[list[ItemIn], Meta(max_length=MOST_ITEMS)] = field(default_factory=list)
     discount_amount: Amount | None = None
     shipping_amount: Amount | None = None
+    shipping_address: AddressIn | None = None
+    billing_address: AddressIn | None = None
     reason: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
     expected_total: Amount | None = None
 
 
 class DifferenceOut(Out):
-    """`what` is `item`, with quantities, or `amount`, with amounts."""
+    """`what` is `item`, with quantities, `amount`, with amounts, or `address`, each on one line."""
 
     what: str
     name: str
@@ -91,12 +94,12 @@ class RevisionsOut(Out):
     secured=True,
     problems=[
         *(NotFound, Stale, Forbidden, InvalidTransition, NothingLeft, TooManyItems, VariantNotAvailable),
-        *(AmountOutOfRange, InsufficientStock, PriceChanged, PaymentUnderWay),
+        *(AmountOutOfRange, InsufficientStock, PriceChanged, PaymentUnderWay, RefundLimitExceeded),
     ],
     example={"items": [{"itemId": "01a1fcc7-f477-7000-a95e-da9cde12b4a1", "quantity": 1}], "reason": "One too many"},
 )
 async def edit_order(call: Call, tx: Tx, query: DryRunQuery, body: EditIn) -> Answer:  # noqa: ARG001 - see routes.write
-    """Change items, discount or shipping of an order, all or nothing; `dryRun=true` shows what would be.
+    """Change items, discount, shipping or addresses of an order, all or nothing; `dryRun=true` shows what would be.
 
     Items keep the price that they were ordered at. Stock is taken or given back. What was paid too much goes back; what
     is missing can be paid.
@@ -145,6 +148,8 @@ async def _edit(tx: Tx, opened: Opened, body: EditIn) -> Edit:
         added,
         _units(body.discount_amount, currency, "/discountAmount"),
         _units(body.shipping_amount, currency, "/shippingAmount"),
+        address_of(body.shipping_address, "/shippingAddress"),
+        address_of(body.billing_address, "/billingAddress"),
     )
 
 
@@ -162,10 +167,16 @@ _NAMES = {
     "shipping_amount": "shippingAmount",
     "tax_amount": "taxAmount",
     "total_amount": "totalAmount",
+    "shipping_address": "shippingAddress",
+    "billing_address": "billingAddress",
 }
 
 
 def _difference_out(one: Difference, currency: str) -> DifferenceOut:
     if one.what == "item":
         return DifferenceOut(one.what, one.name, str(one.before), str(one.after))
-    return DifferenceOut(one.what, _NAMES[one.name], money.text(one.before, currency), money.text(one.after, currency))
+
+    def said(value: int | str) -> str:
+        return money.text(value, currency) if isinstance(value, int) else value
+
+    return DifferenceOut(one.what, _NAMES[one.name], said(one.before), said(one.after))

@@ -1,5 +1,6 @@
 """What sending costs, labels, and where parcels are."""
 
+from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -15,6 +16,7 @@ from tradepost.db import Tx
 from tradepost.http import Answer, Call, In, Out, Routes
 from tradepost.http.call import etag
 from tradepost.http.routes import replayed
+from tradepost.idempotency import Claim, IdempotencyInFlight
 from tradepost.orders import labels, store
 from tradepost.orders.api.opening import opened_by
 from tradepost.orders.api.shipments import ShippedOut
@@ -238,7 +240,7 @@ async def _begin(call: Call, tx: Tx, body: LabelIn) -> Answer | ShipmentLabel:
         if kept := await idempotency.begin(tx, call.claim):
             return replayed(kept)
         if asked := await shipping.find_of_request(tx, call.actor.store_id, call.claim.key_hash):
-            return await _as_it_stands(call, tx, asked)
+            return await _answered(call, tx, asked)
     opened = await opened_by(call, tx, Action.MOVE_PARCEL)
     sides = body.dimensions
     box = Box(body.weight, Dimensions(sides.length, sides.width, sides.height) if sides else None)
@@ -257,7 +259,7 @@ async def _begin_void(call: Call, tx: Tx) -> Answer | ShipmentLabel:
         return replayed(kept)
     opened = await opened_by(call, tx, Action.MOVE_PARCEL)
     asked = await labels.request_void(tx, opened, call.id("shipment_id"))
-    return asked if asked.state is LabelState.VOIDING else await _as_it_stands(call, tx, asked)
+    return asked if asked.state is LabelState.VOIDING else await _answered(call, tx, asked)
 
 
 async def _carried_out(call: Call, asked: ShipmentLabel) -> Answer:
@@ -265,22 +267,38 @@ async def _carried_out(call: Call, asked: ShipmentLabel) -> Answer:
     try:
         outcome = await shipping.carry_out(call.db, call.service(Carriers).by_name, asked)
     except CarrierUnavailable:
-        return await call.db.write(lambda tx: _as_it_stands(call, tx, asked))
-    answer = await call.db.write(lambda tx: _end(call, tx, asked, outcome))
+        return await call.db.write(lambda tx: _answered(call, tx, asked))
     if isinstance(outcome, Refused):
+        await call.db.write(lambda tx: _settle(call, tx, asked, outcome))
         raise _pointed(outcome.error)
-    return answer
+    return await call.db.write(lambda tx: _end(call, tx, asked, outcome))
 
 
 async def _end(call: Call, tx: Tx, asked: ShipmentLabel, outcome: Outcome) -> Answer:
-    """The answer is kept once it is known what came of it: until then the request may come again."""
-    opened = await reopen(tx, asked.order_id, actor=call.actor)
-    await labels.settled(tx, opened, asked, outcome)
+    await _settle(call, tx, asked, outcome)
+    return await _answered(call, tx, asked)
+
+
+async def _settle(call: Call, tx: Tx, asked: ShipmentLabel, outcome: Outcome) -> None:
+    await labels.settled(tx, await reopen(tx, asked.order_id, actor=call.actor), asked, outcome)
+
+
+async def _answered(call: Call, tx: Tx, asked: ShipmentLabel) -> Answer:
+    """The answer is kept once it is known what came of it: until then the request may come again.
+
+    One to giving back is kept at once: sent again, the request must not give back a label that was bought since.
+    """
     answer = await _as_it_stands(call, tx, asked)
-    is_known = not isinstance(outcome, Refused) and answer.status != HTTPStatus.ACCEPTED
-    if call.claim is not None and is_known and await idempotency.begin(tx, call.claim) is None:
-        await idempotency.insert(tx, call.claim, status=answer.status, headers=answer.headers, body=answer.body)
+    if call.claim is not None and (answer.status != HTTPStatus.ACCEPTED or asked.state in _GOING_BACK):
+        await _keep(tx, call.claim, answer)
     return answer
+
+
+async def _keep(tx: Tx, claim: Claim, answer: Answer) -> None:
+    """Where the same request is here once more just now, it keeps its own: what the carrier did is written down."""
+    with suppress(IdempotencyInFlight):
+        if await idempotency.begin(tx, claim) is None:
+            await idempotency.insert(tx, claim, status=answer.status, headers=answer.headers, body=answer.body)
 
 
 async def _as_it_stands(call: Call, tx: Tx, asked: ShipmentLabel) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta
@@ -167,40 +167,24 @@ async def change_order_tracking(call: Call, tx: Tx, body: TrackingIn) -> Answer:
     return _answer(call, done)
 
 
-@routes.write(
-    "POST",
-    "/orders/{order_id}/cancel",
-    query=DryRunQuery,
-    body=CancelIn,
-    answer=OrderOut,
-    secured=True,
-    problems=_CANCELLED,
-    example={"reason": "CUSTOMER"},
-)
+_CANCEL: dict[str, Any] = {
+    "query": DryRunQuery,
+    "body": CancelIn,
+    "answer": OrderOut,
+    "secured": True,
+    "problems": _CANCELLED,
+    "example": {"reason": "CUSTOMER"},
+}
+
+
+@routes.write("PATCH", "/orders/{order_id}/cancel", name="patch_order_cancel", **_CANCEL)
+@routes.write("POST", "/orders/{order_id}/cancel", **_CANCEL)
 async def cancel_order(call: Call, tx: Tx, query: DryRunQuery, body: CancelIn) -> Answer:  # noqa: ARG001
     """Cancel an order: its stock is given back, and so is what was paid. Nothing is deleted.
 
-    The buyer may until something is packed, staff until something has left. `dryRun=true` shows what would be.
+    The buyer may until something is packed, staff until something has left. `dryRun=true` shows what would be. POST and
+    PATCH are the same.
     """
-    return await _cancelled(call, tx, body)
-
-
-@routes.write(
-    "PATCH",
-    "/orders/{order_id}/cancel",
-    query=DryRunQuery,
-    body=CancelIn,
-    answer=OrderOut,
-    secured=True,
-    problems=_CANCELLED,
-    example={"reason": "CUSTOMER"},
-)
-async def patch_order_cancel(call: Call, tx: Tx, query: DryRunQuery, body: CancelIn) -> Answer:  # noqa: ARG001
-    """The same as POST."""
-    return await _cancelled(call, tx, body)
-
-
-async def _cancelled(call: Call, tx: Tx, body: CancelIn) -> Answer:
     opened = await opened_by(call, tx, Action.CANCEL)
     _give_back_soon(call, opened)
     usual = CancelReason.OTHER if call.actor.may("orders:cancel") else CancelReason.CUSTOMER

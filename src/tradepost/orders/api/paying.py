@@ -17,7 +17,7 @@ from tradepost.http.routes import replayed
 from tradepost.orders import paying
 from tradepost.orders.life import Opened, open_order, reopen
 from tradepost.orders.moves import Action
-from tradepost.orders.paying import Ask
+from tradepost.orders.paying import Ask, RefundLimitExceeded
 from tradepost.orders.shown import OrderOut, PaymentOut, order_out, payment_out
 from tradepost.payments import (
     Capture,
@@ -121,11 +121,14 @@ async def capture_payment(call: Call, body: CaptureIn) -> Answer:
     answer=PaidOut,
     may_be_later=True,
     secured=True,
-    problems=[*_ASKED, RefundExceedsCaptured],
+    problems=[*_ASKED, RefundExceedsCaptured, RefundLimitExceeded],
     example={"amount": "5.00", "reason": "A scratch"},
 )
 async def refund_order(call: Call, body: RefundIn) -> Answer:
-    """Give money back. More than was taken and not given back yet is refused before any provider is asked."""
+    """Give money back. More than was taken and not given back yet is refused before any provider is asked.
+
+    So is what goes, together with what one gave back of the order before, beyond the refund limit of one's role.
+    """
     ask = _with_amount(body.amount, lambda amount: paying.to_refund(amount, body.reason))
     return await asked_for(call, Action.REFUND, ask)
 

@@ -17,6 +17,7 @@ from tradepost.orders.api.opening import opened_by
 from tradepost.orders.api.paying import PaidOut, asked_for
 from tradepost.orders.life import Opened, visible
 from tradepost.orders.moves import Action
+from tradepost.orders.paying import RefundLimitExceeded
 from tradepost.orders.returns import FeeExceedsValue, Return, ReturnReason, ReturnStatus
 from tradepost.payments import Operation, PaymentUnderWay, RefundExceedsCaptured
 
@@ -145,7 +146,7 @@ async def receive_return(call: Call, tx: Tx, body: ReceiveIn) -> Answer:
     body=ReturnRefundIn,
     answer=PaidOut,
     secured=True,
-    problems=[*_MOVED, FeeExceedsValue, PaymentUnderWay, RefundExceedsCaptured],
+    problems=[*_MOVED, FeeExceedsValue, PaymentUnderWay, RefundExceedsCaptured, RefundLimitExceeded],
     example={"fee": "2.50"},
 )
 async def refund_return(call: Call, body: ReturnRefundIn) -> Answer:

@@ -114,13 +114,13 @@ async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order], *, first
                as tax (order_id, position, name, rate_ppm, taxable_amount, amount)
         )
         insert into order_line (store_id, order_id, id, position, product_id, variant_id, sku, name, options, quantity,
-                                price, subtotal, discount_amount, tax_amount, total_amount)
+                                price, subtotal, discount_amount, tax_amount, total_amount, image_url)
         select %(store_id)s, order_id, id, position, product_id, variant_id, sku, name, options::jsonb, quantity, price,
-               subtotal, discount_amount, tax_amount, total_amount
+               subtotal, discount_amount, tax_amount, total_amount, image_url
         from unnest(%(orders)s, %(ids)s, %(positions)s, %(products)s, %(variants)s, %(skus)s, %(names)s, %(options)s,
-                    %(quantities)s, %(prices)s, %(subtotals)s, %(discounts)s, %(taxes)s, %(totals)s)
+                    %(quantities)s, %(prices)s, %(subtotals)s, %(discounts)s, %(taxes)s, %(totals)s, %(images)s)
              as line (order_id, id, position, product_id, variant_id, sku, name, options, quantity, price, subtotal,
-                      discount_amount, tax_amount, total_amount)
+                      discount_amount, tax_amount, total_amount, image_url)
         """,
         {
             "store_id": store_id,
@@ -144,6 +144,7 @@ async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order], *, first
             "discounts": bigints([line.discount_amount for _, _, line in lines]),
             "taxes": bigints([line.tax_amount for _, _, line in lines]),
             "totals": bigints([line.total_amount for _, _, line in lines]),
+            "images": texts([line.image_url for _, _, line in lines]),
         },
     )
 

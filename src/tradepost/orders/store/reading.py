@@ -74,7 +74,7 @@ _SELECT = """
            placed.tracking_company, placed.tracking_number, placed.revision,
            (select coalesce(jsonb_agg(jsonb_build_array(line.id, line.product_id, line.variant_id, line.sku, line.name,
                     line.options, line.quantity, line.price, line.subtotal, line.discount_amount, line.tax_amount,
-                    line.total_amount) order by line.position), '[]')
+                    line.total_amount, line.image_url) order by line.position), '[]')
             from order_line as line
             where line.store_id = placed.store_id and line.order_id = placed.id and line.quantity > 0),
            (select coalesce(jsonb_agg(jsonb_build_array(tax.name, tax.rate_ppm, tax.taxable_amount, tax.amount)

@@ -159,7 +159,9 @@ async def _capture(tx: Tx, operation: Operation) -> Captured | Declined:
 
 
 async def _refund(tx: Tx, operation: Operation) -> Refunded | Declined:
-    intent = await _intent_of(tx, operation)
+    intent = await store.lock_intent(tx, operation.payment.provider_ref or "")
+    if intent is None:
+        return Declined("charge_too_old", "The fake provider has forgotten this payment")
     there = await store.find(tx, operation.key)
     if there is None:
         snapshot = _snapshot(await store.of_intent(tx, intent.ref))

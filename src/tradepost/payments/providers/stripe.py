@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TypeVar
@@ -12,8 +13,8 @@ import httpx2
 import msgspec
 import structlog
 
+from tradepost.core.breaker import Breaker, Policy
 from tradepost.core.errors import NotFound
-from tradepost.payments.breaker import Breaker
 from tradepost.payments.comparing import outcome, standing
 from tradepost.payments.inbox import API_VERSION
 from tradepost.payments.model import Capture, Declined, Operation, Result, Snapshot
@@ -39,6 +40,7 @@ _PAGE = 100
 _SKEW = timedelta(minutes=5)
 _INTENTS = "/v1/payment_intents"
 _REFUNDS = "/v1/refunds"
+_PATIENCE = Policy(failures=5, seconds=5.0)
 _OURS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -48,6 +50,10 @@ class _Refused(Exception):
     def __init__(self, error: PaymentError) -> None:
         super().__init__(error.code)
         self.error = error
+
+
+class _Down(Exception):
+    """Stripe did not answer, or only with a failure or a refusal of its own."""
 
 
 class Stripe:
@@ -66,10 +72,11 @@ class Stripe:
         url: str = "https://api.stripe.com",
         seconds: float = 15.0,
         connect_seconds: float = 3.0,
-        breaker: Breaker | None = None,
+        policy: Policy = _PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._seconds = seconds
-        self._breaker = breaker or Breaker()
+        self._breaker = Breaker(_Down, refusal=_left_alone, policy=policy, clock=clock)
         self._client = httpx2.AsyncClient(
             base_url=url,
             timeout=httpx2.Timeout(seconds, connect=connect_seconds),
@@ -180,29 +187,35 @@ class Stripe:
 
     async def _ask(self, request: httpx2.Request, kind: type[Kind]) -> Kind:
         """Raises _Refused, PaymentProviderUnavailable, PaymentProviderRefuses."""
-        self._breaker.check()
+        try:
+            return await self._breaker.call(lambda: self._send(request, kind))
+        except _Down as down:
+            raise PaymentProviderUnavailable(str(down)) from None
+
+    async def _send(self, request: httpx2.Request, kind: type[Kind]) -> Kind:
         try:
             async with asyncio.timeout(self._seconds):
                 answer = await self._client.send(request)
             found = _read(answer, kind)
         except (httpx2.HTTPError, TimeoutError, msgspec.DecodeError) as error:
-            self._breaker.failed()
-            raise PaymentProviderUnavailable(f"Stripe did not answer: {type(error).__name__}") from None
+            raise _Down(f"Stripe did not answer: {type(error).__name__}") from None
         if isinstance(found, Failure):
-            raise self._failed(answer.status_code, found.error)
-        self._breaker.succeeded()
+            raise _failed(answer.status_code, found.error)
         return found
 
-    def _failed(self, status: int, error: PaymentError) -> Exception:
-        """What an answer that is not a success means."""
-        said = f"Stripe answers {status} {error.code or error.type}"
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._breaker.failed()
-            return PaymentProviderUnavailable(said)
-        self._breaker.succeeded()
-        if error.type == "idempotency_error" or status in _OURS:
-            return PaymentProviderRefuses(said)
-        return PaymentProviderUnavailable(said) if status == HTTPStatus.CONFLICT else _Refused(error)
+
+def _left_alone() -> PaymentProviderUnavailable:
+    return PaymentProviderUnavailable("The payment provider has not answered for a while")
+
+
+def _failed(status: int, error: PaymentError) -> Exception:
+    """What an answer that is not a success means."""
+    said = f"Stripe answers {status} {error.code or error.type}"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _Down(said)
+    if error.type == "idempotency_error" or status in _OURS:
+        return PaymentProviderRefuses(said)
+    return PaymentProviderUnavailable(said) if status == HTTPStatus.CONFLICT else _Refused(error)
 
 
 def _read(answer: httpx2.Response, kind: type[Kind]) -> Kind | Failure:

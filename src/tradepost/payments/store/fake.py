@@ -85,3 +85,29 @@ async def refs_since(db: Reader, since: datetime) -> list[str]:
         {"since": since},
     )
     return [ref for (ref,) in rows]
+
+
+async def delete_old(tx: Tx, *, days: int, most: int) -> int:
+    """Forgets some payments that ended so long ago, with what was made of them; how many rows."""
+    cursor = await tx.run(
+        """
+        delete from fake_payment_object
+        where coalesce(intent_ref, ref) in (
+          select intent.ref
+          from fake_payment_object as intent
+          where intent.kind = 'intent'
+            and intent.status in ('CAPTURED', 'DECLINED', 'VOIDED')
+            and intent.created_at < now() - make_interval(days => %(days)s)
+            and not exists (
+              select
+              from fake_payment_object as made
+              where made.intent_ref = intent.ref
+                and made.created_at >= now() - make_interval(days => %(days)s)
+            )
+          order by intent.created_at
+          limit %(most)s
+        )
+        """,
+        {"days": days, "most": most},
+    )
+    return cursor.rowcount

@@ -92,3 +92,21 @@ async def set_later(tx: Tx, told: Unworked, *, seconds: float) -> None:
         """,
         {"provider": told.provider, "event_id": told.event_id, "seconds": float(seconds)},
     )
+
+
+async def delete_old(tx: Tx, *, days: int, most: int) -> int:
+    """Forgets some messages that were worked off so long ago; how many."""
+    cursor = await tx.run(
+        """
+        delete from provider_event
+        where (provider, event_id) in (
+          select provider, event_id
+          from provider_event
+          where worked_at < now() - make_interval(days => %(days)s)
+          order by worked_at
+          limit %(most)s
+        )
+        """,
+        {"days": days, "most": most},
+    )
+    return cursor.rowcount

@@ -29,14 +29,14 @@ def _operation_of(row: Row) -> Operation:
     return Operation(id_, payment, Kind(kind), amount, State(state), attempts, reason, actor, created_at)
 
 
-async def insert(tx: Tx, operation: Operation, *, lease_seconds: float) -> None:
-    """Its maker has so long to carry it out before the sweep does."""
+async def insert(tx: Tx, operation: Operation, *, lease_seconds: float, given_by: UUID | None) -> None:
+    """Its maker has so long to carry it out before the sweep does. `given_by`: see `given_back_by`."""
     await tx.run(
         """
         insert into payment_operation (store_id, id, payment_id, kind, amount, reason, actor_kind, actor_id,
-                                       next_try_at)
+                                       given_by, next_try_at)
         values (%(store_id)s, %(id)s, %(payment_id)s, %(kind)s, %(amount)s, %(reason)s, %(actor_kind)s, %(actor_id)s,
-                now() + make_interval(secs => %(seconds)s))
+                %(given_by)s, now() + make_interval(secs => %(seconds)s))
         """,
         {
             "store_id": operation.payment.store_id,
@@ -47,6 +47,7 @@ async def insert(tx: Tx, operation: Operation, *, lease_seconds: float) -> None:
             "reason": operation.reason,
             "actor_kind": operation.actor.kind,
             "actor_id": operation.actor.id,
+            "given_by": given_by,
             "seconds": float(lease_seconds),
         },
     )
@@ -91,6 +92,39 @@ async def started_of_order(db: Reader, store_id: UUID, order_id: UUID) -> list[O
         {"store_id": store_id, "order_id": order_id},
     )
     return [_operation_of(row) for row in rows]
+
+
+async def given_back_by(db: Reader, store_id: UUID, order_id: UUID, person_id: UUID) -> int:
+    """Minor units of an order that a person has given back by decisions of his own, or that are on their way.
+
+    What returned, as the refund failed in the end, does not count.
+    """
+    found = await db.value(
+        """
+        select coalesce(sum(operation.amount), 0)::int8
+        from payment
+        join payment_operation as operation
+          on operation.store_id = payment.store_id and operation.payment_id = payment.id
+        where payment.store_id = %(store_id)s
+          and payment.order_id = %(order_id)s
+          and operation.given_by = %(person_id)s
+          and operation.state <> 'failed'
+          and not exists (
+            select
+            from payment_entry as given
+            join payment_entry as undone
+              on undone.store_id = given.store_id
+              and undone.provider = given.provider
+              and undone.kind = 'refund_undone'
+              and undone.reference = given.reference
+            where given.store_id = operation.store_id
+              and given.operation_id = operation.id
+              and given.kind = 'refund'
+          )
+        """,
+        {"store_id": store_id, "order_id": order_id, "person_id": person_id},
+    )
+    return int(found)
 
 
 async def set_request(tx: Tx, asked: Sequence[Operation], key: bytes) -> None:

@@ -17,7 +17,7 @@ from tradepost.payments.model import (
     Balance,
     Capture,
     Entry,
-    Kind,
+    Happened,
     Operation,
     Payment,
     Shown,
@@ -148,7 +148,7 @@ async def set_standing(tx: Tx, payment: Payment) -> None:
 
 
 async def insert_entry(
-    tx: Tx, payment: Payment, kind: Kind, *, amount: int, reference: str, cause: Operation | None
+    tx: Tx, payment: Payment, kind: Happened, *, amount: int, reference: str, cause: Operation | None
 ) -> bool:
     """Whether it is new: what the ledger has already, by the provider's own reference, is not entered again."""
     actor = cause.actor if cause else system(payment.store_id)
@@ -191,7 +191,7 @@ async def entries_of(db: Reader, store_id: UUID, payment_ids: Sequence[UUID]) ->
     )
     found: defaultdict[UUID, list[Entry]] = defaultdict(list)
     for id_, payment_id, kind, *rest in rows:
-        found[payment_id].append(Entry(id_, payment_id, Kind(kind), *rest))
+        found[payment_id].append(Entry(id_, payment_id, Happened(kind), *rest))
     return found
 
 
@@ -238,7 +238,8 @@ async def of_orders(db: Reader, store_id: UUID, order_ids: Sequence[UUID]) -> di
         from payment
         cross join lateral (
           select coalesce(sum(amount) filter (where kind = 'capture'), 0)::int8 as captured,
-                 coalesce(sum(amount) filter (where kind = 'refund'), 0)::int8 as refunded
+                 (coalesce(sum(amount) filter (where kind = 'refund'), 0)
+                  - coalesce(sum(amount) filter (where kind = 'refund_undone'), 0))::int8 as refunded
           from payment_entry as entry
           where entry.store_id = payment.store_id
             and entry.payment_id = payment.id

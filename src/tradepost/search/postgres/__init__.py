@@ -1,0 +1,5 @@
+"""The default engine: full-text search in the shop's own PostgreSQL, without extensions."""
+
+from tradepost.search.postgres.engine import PostgresEngine
+
+__all__ = ["PostgresEngine"]
