@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tradepost.core.actors import Actor, ActorKind
-from tradepost.core.errors import Conflict, Invalid
+from tradepost.core.errors import Conflict, FieldError, Invalid
 from tradepost.http.problems import BodyTooLarge
 
 WRITE = "products:write"
@@ -20,6 +20,12 @@ class SpreadsheetUnusable(Invalid):
     """It cannot be read at all: its header, its charset or its form is not that of a table of products."""
 
     title = "The file is no table of products"
+
+
+def unusable(*errors: FieldError) -> SpreadsheetUnusable:
+    """With all that is wrong, in words, too."""
+    said = [f"{error.pointer.rpartition('/')[2] or 'the file'} {error.detail}" for error in errors]
+    return SpreadsheetUnusable("; ".join(said), errors=errors)
 
 
 class FileTooLarge(BodyTooLarge):

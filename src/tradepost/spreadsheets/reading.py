@@ -7,7 +7,7 @@ import msgspec
 
 from tradepost.core.errors import FieldError
 from tradepost.spreadsheets import fields
-from tradepost.spreadsheets.model import Failure, Layout, SpreadsheetUnusable
+from tradepost.spreadsheets.model import Failure, Layout, unusable
 
 MOST_RECORD = 1 << 20
 """Bytes of one record, all its lines together."""
@@ -134,7 +134,7 @@ def layout_of(head: bytes, mapping: Mapping[str, str], *, is_whole: bool) -> tup
             best = known, len(headers), layout, start + end, line + lines
     if best is None or not best[0]:
         detail = "is not there: the first line must name the columns, such as sku, name and price"
-        raise SpreadsheetUnusable(errors=[FieldError("/header", "header_missing", detail)])
+        raise unusable(FieldError("/header", "header_missing", detail))
     layout = best[2]
     return msgspec.structs.replace(layout, fields=fields.columns(layout.headers, mapping)), best[3], best[4]
 

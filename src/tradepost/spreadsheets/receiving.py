@@ -22,10 +22,10 @@ from tradepost.spreadsheets.model import (
     Counts,
     FileTooLarge,
     Import,
-    SpreadsheetUnusable,
     State,
     TooManyImports,
     Wishes,
+    unusable,
 )
 
 _HEAD_CHUNKS = 1 + reading.MOST_RECORD // store.CHUNK
@@ -53,8 +53,8 @@ class _Charset:
             text = self._decoder.decode(piece, is_last)
         except UnicodeDecodeError as error:
             line = self._line + error.object[: error.start].count(b"\n")
-            detail = f"is not UTF-8, nor UTF-16 with a byte order mark; the first wrong byte is on line {line}"
-            raise SpreadsheetUnusable(errors=[FieldError(f"/lines/{line}", "wrong_charset", detail)]) from None
+            detail = "is the line of the first byte that is not UTF-8, nor UTF-16 with a byte order mark"
+            raise unusable(FieldError(f"/lines/{line}", "wrong_charset", detail)) from None
         self._line += text.count("\n")
         return text.encode()
 
