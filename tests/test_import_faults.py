@@ -78,7 +78,9 @@ def test_a_killed_command_is_gone_on_with_by_the_next(database_url: str, tmp_pat
 
 @pytest.mark.faults
 @pytest.mark.parametrize("where", ["import_before_commit", "undo_before_commit"])
-def test_a_killed_worker_leaves_its_import_to_the_other_one(database_url: str, tmp_path: Path, where: str) -> None:
+def test_a_server_goes_on_with_an_import_of_which_the_process_was_killed(
+    database_url: str, tmp_path: Path, where: str
+) -> None:
     asyncio.run(demo.create_store(database_url))
     mark = tmp_path / "died"
     settings = {"database_url": database_url, "unsafe_database": 1, "sweep_seconds": 0.2}

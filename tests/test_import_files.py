@@ -8,6 +8,7 @@ import pytest
 
 from tests.sheets import counts, errors_of, imported, read, send, sheet
 from tests.shop import Shop, open_shop, same_problem
+from tradepost.app import operating
 from tradepost.app.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -167,3 +168,20 @@ async def test_text_of_a_file_is_text_whatever_it_looks_like(shop: Shop) -> None
     assert counts(await imported(shop, sheet(["sku", "name", "description", "seoTitle"], *rows))) == (6, 0, 0, 0)
     kept = await shop.rows("select name, description, seo_title from product order by id")
     assert kept == [(text, text, text) for text in odd]
+
+
+async def test_a_file_that_nobody_goes_on_sending_is_forgotten(shop: Shop) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"sku,name\r\n" + b"A,x\r\n" * 100_000
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await send(shop, broken())
+    assert await shop.rows("select count(*) from product_import") == [(0,)]
+    assert (await send(shop, _ROWS)).status_code == 202
+    await shop.change(
+        "update product_import set state = 'UPLOADING', updated_at = now() - interval '2 hours', layout = null"
+    )
+    await operating.tidy(shop.url)
+    assert await shop.rows("select count(*) from product_import") == [(0,)]
+    assert await shop.rows("select count(*) from product_import_chunk") == [(0,)]

@@ -164,12 +164,17 @@ def undo_import(import_id: UUID, store: str | None) -> None:
 
 @import_.command("resume")
 @click.option("--store", default=None, help="The store's slug; without it, the default store.")
-def resume_imports(store: str | None) -> None:
+@click.option("--all-stores", is_flag=True, help="Those of all stores.")
+def resume_imports(store: str | None, *, all_stores: bool) -> None:
     """Go on with imports that wait, or that a crash has left in the middle. A running server does that by itself."""
     from tradepost.app import transferring
+    from tradepost.core import crash_points
 
+    if crash := os.environ.get("TRADEPOST_TEST_CRASH_AT"):
+        crash_points.arm(crash)
     with _database(_settings()) as url:
-        click.echo(f"{asyncio.run(transferring.resume(url, slug=store))} imports were worked on")
+        work = transferring.resume_all(url) if all_stores else transferring.resume(url, slug=store)
+        click.echo(f"{asyncio.run(work)} imports were worked on")
 
 
 @program.command("export")

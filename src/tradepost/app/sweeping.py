@@ -1,6 +1,8 @@
 """What an API process does beside answering, until there is a worker: payments, orders, parcels and imports."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -14,9 +16,10 @@ from tradepost.db import Database
 from tradepost.orders import expiring, parcels, paying
 from tradepost.payments import Providers
 from tradepost.shipping.carriers import Carriers
-from tradepost.spreadsheets.running import Imports
+from tradepost.spreadsheets.store import claimable
 
 log = structlog.get_logger()
+_IMPORT = [sys.executable, "-m", "tradepost.app", "import", "resume", "--all-stores"]
 
 
 class Sweeper:
@@ -30,7 +33,6 @@ class Sweeper:
         self._payments = payments.Sweep(db, providers, partial(paying.settle_order, db), action_minutes=minutes)
         settle = partial(parcels.settle_order, db)
         self._parcels = shipping.Sweep(db, carriers, settle, track_minutes=settings.track_minutes)
-        self._imports = Imports(db)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -52,9 +54,18 @@ class Sweeper:
             await expiring.expire(self._db, minutes=self._unpaid_minutes)
 
     async def run_imports(self) -> None:
-        """All that wait. One may take minutes, so that nothing else waits for it."""
-        while await self._imports.run_once():
-            pass
+        """All that wait, in a process of their own: reading rows keeps a processor busy, and answers must not wait.
+
+        It may outlive this one. Where it dies, the next one goes on when its lease is over.
+        """
+        async with self._db.read() as db:
+            if not await claimable(db):
+                return
+        process = subprocess.Popen(_IMPORT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: ASYNC220, S603
+        try:
+            await asyncio.to_thread(process.wait)
+        finally:
+            process.terminate()
 
     async def _repeat(self, what: Callable[[], Awaitable[None]]) -> None:
         while True:

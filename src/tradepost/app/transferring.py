@@ -69,12 +69,26 @@ async def undo(url: str, import_id: UUID, *, slug: str | None) -> bool:
 
 
 async def resume(url: str, *, slug: str | None) -> int:
-    """Works off what waits or was left in the middle; how many imports."""
+    """Works off what waits or was left in the middle of one store; how many imports."""
     async with _opened(url, slug) as (db, shop):
-        runner, number = Imports(db, store_id=shop.id), 0
-        while await runner.run_once():
-            number += 1
-        return number
+        return await _work_off(Imports(db, store_id=shop.id))
+
+
+async def resume_all(url: str) -> int:
+    """The same of all stores."""
+    db = Database(url, size=4)
+    await db.open()
+    try:
+        return await _work_off(Imports(db))
+    finally:
+        await db.close()
+
+
+async def _work_off(imports: Imports) -> int:
+    number = 0
+    while await imports.run_once():
+        number += 1
+    return number
 
 
 async def export(url: str, kind: str, output: BinaryIO, *, slug: str | None) -> None:
@@ -122,8 +136,7 @@ async def _followed(db: Database, run: Import) -> Import:
 
 
 async def _work(db: Database, run: Import) -> None:
-    while await Imports(db, store_id=run.store_id).run_once():
-        pass
+    await _work_off(Imports(db, store_id=run.store_id))
 
 
 def _say(run: Import) -> None:

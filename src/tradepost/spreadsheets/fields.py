@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tradepost.core.errors import FieldError
-from tradepost.spreadsheets.model import Layout, SpreadsheetUnusable
+from tradepost.spreadsheets.model import Layout, SpreadsheetUnusable, unusable
 
 PRODUCT = (
     *("slug", "name", "description", "shortDescription", "status", "isFeatured", "seoTitle", "seoDescription"),
@@ -91,9 +91,5 @@ def header_of(layout: Layout, field: str) -> str:
 
 
 def _unusable(wrong: Sequence[tuple[str, str, str]]) -> SpreadsheetUnusable:
-    return SpreadsheetUnusable(
-        errors=[
-            FieldError(f"/header/{header[:_SHOWN]}".removesuffix("/"), code, detail)
-            for header, code, detail in wrong[:_SHOWN]
-        ]
-    )
+    found = [(f"/header/{header[:_SHOWN]}".removesuffix("/"), code, detail) for header, code, detail in wrong[:_SHOWN]]
+    return unusable(*(FieldError(*one) for one in found))

@@ -96,6 +96,14 @@ async def forget(db: Database, run: Import) -> None:
         await db.write(partial(store.delete_upload, store_id=run.store_id, import_id=run.id))
 
 
+async def forget_abandoned(tx: Tx) -> int:
+    """Drops files that nobody goes on sending; how many."""
+    found = await store.abandoned(tx)
+    for store_id, import_id in found:
+        await store.delete_upload(tx, store_id, import_id)
+    return len(found)
+
+
 async def _insert(tx: Tx, *, run: Import) -> None:
     if await store.unfinished(tx, run.store_id) >= MOST_UNFINISHED:
         raise TooManyImports

@@ -39,8 +39,6 @@ class Imports:
 
     async def run_once(self) -> bool:
         """Works on one import until it has ended, or somebody else has it; whether there was one."""
-        for store_id, import_id in await self._abandoned():
-            await self._db.write(partial(store.delete_upload, store_id=store_id, import_id=import_id))
         run = await self._db.write(partial(store.claim, runner=self._runner, store_id=self._store_id))
         if run is None:
             return False
@@ -56,10 +54,6 @@ class Imports:
             failure = Failure(run.line, "internal_error", "failed on our side; the log says why")
             await self._db.write(partial(self._fail, run=run, failure=failure))
         return True
-
-    async def _abandoned(self) -> list[tuple[UUID, UUID]]:
-        async with self._db.read() as db:
-            return await store.abandoned(db)
 
     async def _import(self, run: Import) -> None:
         layout = run.layout

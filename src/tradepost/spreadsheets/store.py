@@ -144,6 +144,28 @@ async def unfinished(db: Reader, store_id: UUID) -> int:
     return found
 
 
+async def claimable(db: Reader) -> bool:
+    """Whether there is anything for a runner to do: see `claim`."""
+    found: bool = await db.value(
+        """
+        select exists (
+          select
+          from product_import as waiting
+          where waiting.state in ('WAITING', 'RUNNING', 'UNDO_WAITING', 'UNDOING')
+            and (waiting.lease_until is null or waiting.lease_until < clock_timestamp())
+            and not exists (
+              select
+              from product_import as other
+              where other.store_id = waiting.store_id
+                and other.id <> waiting.id
+                and other.state in ('RUNNING', 'UNDOING')
+            )
+        )
+        """
+    )
+    return found
+
+
 async def claim(tx: Tx, runner: UUID, *, store_id: UUID | None) -> Import | None:
     """Takes the oldest import that waits, or that was left in the middle, where its store has no other under way."""
     try:
