@@ -189,8 +189,8 @@ def serving(
         ):
             yield server
         return
-    unlimited = {"rate_limit_read": "", "rate_limit_write": ""}
-    server = Server(folder, arguments, {"data_dir": folder / "data", "workers": 2} | unlimited | settings, before_start)
+    plain = {"rate_limit_read": "", "rate_limit_write": "", "keep_seconds": 0}
+    server = Server(folder, arguments, {"data_dir": folder / "data", "workers": 2} | plain | settings, before_start)
     try:
         server.await_ready()
         yield server
