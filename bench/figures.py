@@ -51,6 +51,14 @@ class Memory(msgspec.Struct, frozen=True):
     mib: float
 
 
+class Imported(msgspec.Struct, frozen=True):
+    """A spreadsheet of so many rows: rows a second, and resident memory of the importing process at most."""
+
+    rows: int
+    per_second: float
+    mib: float
+
+
 class Written(msgspec.Struct, frozen=True):
     """What one order left behind on average; counted in the database."""
 
@@ -66,6 +74,7 @@ class Results(msgspec.Struct):
     cold_seconds: float | None = None
     warm_seconds: float | None = None
     memory: list[Memory] = []
+    imports: list[Imported] = []
     written: dict[str, Written] = {}
     invariants_held: bool | None = None
 

@@ -9,14 +9,14 @@ from statistics import median
 import msgspec
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import reference, serving
-from bench.figures import Memory, Name, Results, Sample, figure
+from bench import importing, reference, serving
+from bench.figures import Imported, Memory, Name, Results, Sample, figure
 from bench.house import House, written_in
 from bench.limit import CLIENTS as LIMIT_CLIENTS
 from bench.limit import Limit
 from bench.load import Request, Target
 
-PARTS = ("orders", "session", "limit", "orm", "flash", "pages", "memory", "starts")
+PARTS = ("orders", "session", "limit", "orm", "flash", "pages", "memory", "starts", "imports")
 """What --only takes."""
 
 _ORDER_CLIENTS = (1, 16, 64, 256)
@@ -26,6 +26,7 @@ _MEMORY_AFTER = (10_000, 30_000)
 _FILL_SECONDS = 5
 _WARM_SECONDS = 1
 _START_SECONDS = 3
+_ROWS_A_SECOND = 1500
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -36,12 +37,16 @@ class Plan(msgspec.Struct, frozen=True):
     limit_seconds: int
     page_seconds: int
     starts: int
+    import_rows: tuple[int, int]
+    """A small file and a large one: memory must not grow from one to the other."""
     fills: int
     """How many times _FILL_SECONDS filling up may take before memory counts as not measured."""
 
 
-FULL = Plan(rounds=5, order_seconds=5, limit_seconds=3, page_seconds=3, starts=3, fills=20)
-QUICK = Plan(rounds=3, order_seconds=2, limit_seconds=1, page_seconds=1, starts=1, fills=8)
+FULL = Plan(
+    rounds=5, order_seconds=5, limit_seconds=3, page_seconds=3, starts=3, import_rows=(10_000, 100_000), fills=20
+)
+QUICK = Plan(rounds=3, order_seconds=2, limit_seconds=1, page_seconds=1, starts=1, import_rows=(2_000, 20_000), fills=8)
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -88,6 +93,8 @@ def measure(house: House, plan: Plan, parts: Collection[str], pace: Pace) -> Res
         _run_rounds(subjects, plan, pace, results)
     if "starts" in parts:
         _start(house, plan, pace, results)
+    if "imports" in parts:
+        results.imports = [_import(house, rows, pace) for rows in plan.import_rows]
     if server:
         with pace.step("Verifying what was written", 0):
             results.invariants_held = serving.verify(house)
@@ -150,6 +157,7 @@ def _seconds(plan: Plan, parts: Collection[str], subjects: Sequence[Subject]) ->
         len({subject.name for subject in subjects}) * _WARM_SECONDS
         + plan.rounds * sum(subject.seconds for subject in subjects)
         + ("memory" in parts) * plan.fills * _FILL_SECONDS / 2
+        + ("imports" in parts) * sum(plan.import_rows) / _ROWS_A_SECOND
         + ("starts" in parts) * plan.starts * 2 * _START_SECONDS
     )
 
@@ -195,3 +203,8 @@ def _start(house: House, plan: Plan, pace: Pace, results: Results) -> None:
             with pace.step(f"Starting, {what}", _START_SECONDS):
                 seconds.append(serving.seconds_to_ready(house.folder / f"start-{number}"))
     results.cold_seconds, results.warm_seconds = median(cold), median(warm)
+
+
+def _import(house: House, rows: int, pace: Pace) -> Imported:
+    with pace.step(f"Importing {rows} rows", rows / _ROWS_A_SECOND):
+        return importing.measure(house.folder / f"import-{rows}", rows)

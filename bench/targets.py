@@ -8,6 +8,7 @@ LIMIT = (Name.LIMIT_COUNTER, Name.LIMIT_SEQUENCE)
 _BESIDE_LIMIT = {16: 0.7, 64: 1.2, 256: 1.6}
 _BESIDE_ORM = (16, 64)
 _FLAT = 1.05
+_STEADY = 1.1
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ def verdicts(results: Results) -> list[Verdict]:
         at_most("cold start, from an empty folder", results.cold_seconds, 3, "s"),
         at_most("warm start", results.warm_seconds, 1.5, "s"),
         *_of_memory(results),
+        *_of_imports(results),
     ]
 
 
@@ -95,4 +97,13 @@ def _of_memory(results: Results) -> list[Verdict]:
     return [
         at_most("memory of a worker, 10,000 orders", first.mib if first else None, 120, "MiB"),
         at_most("memory, 30,000 ÷ 10,000 orders", grown, _FLAT),
+    ]
+
+
+def _of_imports(results: Results) -> list[Verdict]:
+    small, large = (results.imports[0], results.imports[-1]) if len(results.imports) > 1 else (None, None)
+    return [
+        at_least("rows imported a second", large.per_second if large else None, 1500),
+        at_most("memory of an import", large.mib if large else None, 120, "MiB"),
+        at_most("memory of an import, ten times the rows", large.mib / small.mib if small and large else None, _STEADY),
     ]

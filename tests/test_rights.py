@@ -140,9 +140,15 @@ async def scene(shop: Shop) -> Scene:
         "address_id": address["id"],
         "session_id": (await ada.ask("GET", "/auth/sessions")).json()["items"][-1]["id"],
         "role_id": (await shop.staff("GET", "/staff-roles")).json()["items"][0]["id"],
+        "import_id": (await _import(shop))["id"],
         "key_id": (await shop.staff("GET", "/api-keys")).json()["items"][0]["id"],
     }
     return Scene(callers, {"X-API-Key": await _other_store(shop)}, ids)
+
+
+async def _import(shop: Shop) -> dict[str, Any]:
+    headers = {"Content-Type": "text/csv"}
+    return (await shop.staff("POST", "/imports", content=b"sku,name\nCUP,Cup\n", headers=headers)).json()
 
 
 def _asking(
@@ -152,8 +158,12 @@ def _asking(
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
     path = operation.path.format(**{name: ids[name] for name in names}).removeprefix("/api/v1")
     body: Any = {"json": operation.example} if operation.body is not None else {}
+    media: dict[str, str] = {}
+    if operation.takes is not None:
+        body, media = {"content": b"no table"}, {"Content-Type": operation.takes}
 
     async def ask(headers: dict[str, str]) -> httpx2.Response:
+        headers = headers | media
         return await shop.guest(operation.method, path, headers=headers, **body)
 
     return ask
@@ -178,7 +188,8 @@ async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
                (select sum(version) from product), (select sum(version) from category),
                (select count(*) from product_variant), (select count(*) from idempotency_answer),
                (select count(*) from proof), (select count(*) from shipment), (select count(*) from order_note),
-               (select count(*) from payment), (select sum(version) from sales_order)
+               (select count(*) from payment), (select sum(version) from sales_order),
+               (select count(*) from product_import where state = 'WAITING')
         """
     )
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import rich_click as click
 
@@ -117,6 +118,81 @@ def seed(products: int, customers: int, orders: int) -> None:
     with _database(_settings()) as url:
         made = asyncio.run(demo.seed(url, demo.Size(products=products, customers=customers, orders=orders)))
         click.echo(f"{made.products} products, {made.customers} customers and {made.orders} orders are there.")
+
+
+@program.group("import")
+def import_() -> None:
+    """Spreadsheets in."""
+
+
+@import_.command("products")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="The same errors and counts, and nothing is written.")
+@click.option("--strict", is_flag=True, help="Leave a whole batch of rows out where one of them has an error.")
+@click.option("--map", "mapping", multiple=True, metavar="HEADER=FIELD", help="Which of our columns a header is.")
+@click.option("--errors", type=click.Path(dir_okay=False), default=None, help="Write the errors to this file.")
+@click.option("--store", default=None, help="The store's slug; without it, the default store.")
+def import_products(
+    file: str, mapping: tuple[str, ...], errors: str | None, store: str | None, *, dry_run: bool, strict: bool
+) -> None:
+    """Create and change products by a file of comma-separated values; exit status 1 when a row had an error."""
+    from pathlib import Path
+
+    from tradepost.app import transferring
+    from tradepost.spreadsheets.model import Wishes
+
+    pairs = {header.strip(): field.strip() for header, _, field in (pair.rpartition("=") for pair in mapping)}
+    wishes = Wishes(name=Path(file).name, is_dry_run=dry_run, is_strict=strict, mapping=pairs)
+    settings = _settings()
+    with _database(settings) as url:
+        done = transferring.import_products(
+            settings, url, Path(file), wishes, slug=store, errors=Path(errors) if errors else None
+        )
+        sys.exit(0 if asyncio.run(done) else 1)
+
+
+@import_.command("undo")
+@click.argument("import_id", type=click.UUID)
+@click.option("--store", default=None, help="The store's slug; without it, the default store.")
+def undo_import(import_id: UUID, store: str | None) -> None:
+    """Take an import back; exit status 1 when products had been changed since, and were left."""
+    from tradepost.app import transferring
+
+    with _database(_settings()) as url:
+        sys.exit(0 if asyncio.run(transferring.undo(url, import_id, slug=store)) else 1)
+
+
+@import_.command("resume")
+@click.option("--store", default=None, help="The store's slug; without it, the default store.")
+@click.option("--all-stores", is_flag=True, help="Those of all stores.")
+def resume_imports(store: str | None, *, all_stores: bool) -> None:
+    """Go on with imports that wait, or that a crash has left in the middle. A running server does that by itself."""
+    from tradepost.app import transferring
+    from tradepost.core import crash_points
+
+    if crash := os.environ.get("TRADEPOST_TEST_CRASH_AT"):
+        crash_points.arm(crash)
+    with _database(_settings()) as url:
+        work = transferring.resume_all(url) if all_stores else transferring.resume(url, slug=store)
+        click.echo(f"{asyncio.run(work)} imports were worked on")
+
+
+@program.command("export")
+@click.argument("kind", type=click.Choice(["products", "customers", "orders"]))
+@click.option("--output", type=click.Path(dir_okay=False), default=None, help="A file; without it, standard output.")
+@click.option("--store", default=None, help="The store's slug; without it, the default store.")
+def export(kind: str, output: str | None, store: str | None) -> None:
+    """Write all products, customers or orders as comma-separated values."""
+    from pathlib import Path
+
+    from tradepost.app import transferring
+
+    with _database(_settings()) as url:
+        if output is None:
+            asyncio.run(transferring.export(url, kind, sys.stdout.buffer, slug=store))
+        else:
+            with Path(output).open("wb") as file:
+                asyncio.run(transferring.export(url, kind, file, slug=store))
 
 
 @program.group()

@@ -20,6 +20,7 @@ from tradepost.db import Database, Tx
 from tradepost.db.checks import check_server
 from tradepost.db.migrations import pending
 from tradepost.mail import MailNotSent, SmtpMailer, sender_of, server_of
+from tradepost.spreadsheets import receiving
 
 _SECRETS = {
     *("database_url", "mail_url", "redis_url"),
@@ -81,6 +82,7 @@ async def tidy(url: str) -> Forgotten:
     await db.open()
     try:
         await db.write(accounts.forget_old)
+        await db.write(receiving.forget_abandoned)
         return Forgotten(await db.write(idempotency.delete_older), await payments.forget_old(db))
     finally:
         await db.close()

@@ -92,7 +92,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     track_minutes: Annotated[float, Meta(ge=0, le=10080)] = 30.0
     """How often a parcel's carrier is asked where it is; 0 is never."""
     sweep_seconds: Annotated[float, Meta(ge=0, le=3600)] = 2.0
-    """How often payments, labels and parcels that wait, and orders that expire, are looked at; 0 is never."""
+    """How often payments, labels, parcels and imports that wait, and orders that expire, are looked at; 0 is never."""
+    import_mib: Annotated[int, Meta(ge=1, le=1024)] = 256
+    """How many mebibytes a spreadsheet may have that is imported."""
     search_seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.5
     """How often search looks for what has changed; 0 is never."""
     unpaid_minutes: Annotated[int, Meta(ge=0, le=525600)] = 0

@@ -1,6 +1,9 @@
-"""What an API process does beside answering, until there is a worker: it sees to payments, orders and parcels."""
+"""What an API process does beside answering, until there is a worker: payments, orders, parcels and imports."""
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
@@ -13,8 +16,10 @@ from tradepost.db import Database
 from tradepost.orders import expiring, parcels, paying
 from tradepost.payments import Providers
 from tradepost.shipping.carriers import Carriers
+from tradepost.spreadsheets.store import claimable
 
 log = structlog.get_logger()
+_IMPORT = [sys.executable, "-m", "tradepost.app", "import", "resume", "--all-stores"]
 
 
 class Sweeper:
@@ -28,17 +33,18 @@ class Sweeper:
         self._payments = payments.Sweep(db, providers, partial(paying.settle_order, db), action_minutes=minutes)
         settle = partial(parcels.settle_order, db)
         self._parcels = shipping.Sweep(db, carriers, settle, track_minutes=settings.track_minutes)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         if self._seconds:
-            self._task = asyncio.create_task(self._run())
+            self._tasks = [asyncio.create_task(self._repeat(what)) for what in (self.run_once, self.run_imports)]
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
             with suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
     async def run_once(self) -> None:
         """Everything that is due now."""
@@ -47,11 +53,25 @@ class Sweeper:
         if self._unpaid_minutes:
             await expiring.expire(self._db, minutes=self._unpaid_minutes)
 
-    async def _run(self) -> None:
+    async def run_imports(self) -> None:
+        """All that wait, in a process of their own: reading rows keeps a processor busy, and answers must not wait.
+
+        It may outlive this one. Where it dies, the next one goes on when its lease is over.
+        """
+        async with self._db.read() as db:
+            if not await claimable(db):
+                return
+        process = subprocess.Popen(_IMPORT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: ASYNC220, S603
+        try:
+            await asyncio.to_thread(process.wait)
+        finally:
+            process.terminate()
+
+    async def _repeat(self, what: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(self._seconds)
             try:
-                await self.run_once()
+                await what()
             except Unavailable as error:
                 log.info("sweep_waits", why=error.code)
             except Exception as error:

@@ -51,6 +51,7 @@ from tradepost.payments.api import routes as payments_routes
 from tradepost.search import Follower, PostgresEngine
 from tradepost.search.api import Searching
 from tradepost.search.api import routes as search_routes
+from tradepost.spreadsheets import api as spreadsheets_api
 from tradepost.stores import Stores
 
 AREAS = [
@@ -58,7 +59,7 @@ AREAS = [
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,
-    *(addresses_routes, payments_routes, events_routes),
+    *(addresses_routes, payments_routes, spreadsheets_api.routes, events_routes),
 ]
 _SECRET_WAIT = 60.0
 
@@ -120,6 +121,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
         CursorSigner(secret),
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
         *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
+        spreadsheets_api.Largest(settings.import_mib << 20),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)

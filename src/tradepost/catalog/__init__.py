@@ -10,6 +10,7 @@ from tradepost.catalog.actions import (
     create_many,
     generate,
 )
+from tradepost.catalog.editing import Edit, Edited, edit_many
 from tradepost.catalog.events import ProductArchived, ProductChanged, ProductCreated
 from tradepost.catalog.matrix import Option
 from tradepost.catalog.model import (
@@ -32,7 +33,7 @@ from tradepost.catalog.model import (
     VariantRequired,
     openings,
 )
-from tradepost.catalog.store import find, get, on_sale
+from tradepost.catalog.store import Known, after, find, get, known, lock_many, on_sale
 from tradepost.catalog.store.marks import marks
 from tradepost.catalog.weights import weights
 
@@ -42,7 +43,10 @@ __all__ = [
     "CombinationTaken",
     "Dimensions",
     "Draft",
+    "Edit",
+    "Edited",
     "ImageDraft",
+    "Known",
     "OpeningStock",
     "Option",
     "Product",
@@ -60,14 +64,18 @@ __all__ = [
     "VariantDraft",
     "VariantRequired",
     "add_variant",
+    "after",
     "archive",
     "change",
     "change_variant",
     "create",
     "create_many",
+    "edit_many",
     "find",
     "generate",
     "get",
+    "known",
+    "lock_many",
     "marks",
     "on_sale",
     "openings",

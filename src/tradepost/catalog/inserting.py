@@ -1,5 +1,6 @@
 """New products and variants, under names that nobody else has."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -41,13 +42,27 @@ async def insert(tx: Tx, drafts: Sequence[Draft], store_id: UUID) -> list[Produc
 
 async def add(tx: Tx, product: Product, drafts: Sequence[VariantDraft], store_id: UUID) -> list[Variant]:
     """Further variants of a locked product, behind those that it has. Raises SkuTaken, BarcodeTaken."""
-    first = product.variants[-1].position + 1
+    made = await add_many(tx, {product.id: (product, drafts)}, store_id)
+    return made.get(product.id, [])
+
+
+async def add_many(
+    tx: Tx, wanted: Mapping[UUID, tuple[Product, Sequence[VariantDraft]]], store_id: UUID
+) -> dict[UUID, list[Variant]]:
+    """The same of many products, by id; those that get none are left out."""
     placed = {
-        uuid7(): Placed(product.id, first + at, model.effective(draft.own_price, product.price), draft)
-        for at, draft in enumerate(drafts)
+        uuid7(): Placed(id_, product.variants[-1].position + at, model.effective(draft.own_price, product.price), draft)
+        for id_, (product, drafts) in wanted.items()
+        for at, draft in enumerate(drafts, 1)
     }
-    skus = await _insert_variants(tx, placed, {product.id: product.slug}, store_id)
-    return [_variant(id_, skus[id_], place) for id_, place in placed.items()]
+    if not placed:
+        return {}
+    slugs = {id_: product.slug for id_, (product, _) in wanted.items()}
+    skus = await _insert_variants(tx, placed, slugs, store_id)
+    made: defaultdict[UUID, list[Variant]] = defaultdict(list)
+    for id_, place in placed.items():
+        made[place.product_id].append(_variant(id_, skus[id_], place))
+    return dict(made)
 
 
 async def _insert_products(

@@ -11,6 +11,8 @@
 | `before_answer` | all of it; only the caller does not know |
 | `label_before_call` | that a label is wanted; its carrier has not heard of it |
 | `label_after_call` | that a label is wanted; its carrier has sold it |
+| `import_before_commit` | the batches before this one, which is written, and not committed |
+| `undo_before_commit` | the same of an undo |
 """
 
 import os

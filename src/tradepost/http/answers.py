@@ -1,8 +1,10 @@
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import msgspec
 
 JSON = "application/json"
+CSV = "text/csv"
 Subject = tuple[UUID, UUID]
 """A store, and something of it."""
 Mark = tuple[object, ...]
@@ -33,3 +35,29 @@ class Answer:
         if self.body or self.status not in (204, 304):
             headers.append((b"content-type", self.content_type.encode()))
         return headers
+
+
+class Streamed(Answer):
+    """An answer that is sent as it is made, piece by piece, so that it may be of any length."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(
+        self, pieces: AsyncIterator[bytes], *, content_type: str, headers: list[tuple[str, str]] | None = None
+    ) -> None:
+        super().__init__(200, headers=headers, content_type=content_type)
+        self.pieces = pieces
+
+    @classmethod
+    async def begun(
+        cls, pieces: AsyncIterator[bytes], *, content_type: str, headers: list[tuple[str, str]] | None = None
+    ) -> "Streamed":
+        """The same with its first piece made already: what goes wrong by then is still a problem with a status."""
+        first = await anext(pieces, b"")
+        return cls(_behind(first, pieces), content_type=content_type, headers=headers)
+
+
+async def _behind(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece

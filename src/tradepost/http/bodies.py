@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
@@ -96,6 +97,33 @@ async def read_body(receive: Any, headers: dict[bytes, bytes]) -> bytes:  # noqa
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class Upload:
+    """A body that is read piece by piece, so that it may be of any size; whoever reads it minds how much he takes."""
+
+    def __init__(self, receive: Any, headers: dict[bytes, bytes], media: str) -> None:  # noqa: ANN401 - ASGI
+        """Raises UnsupportedMediaType, EncodingNotSupported."""
+        if headers.get(b"content-encoding") not in (None, b"identity"):
+            raise EncodingNotSupported
+        kind, _, _ = headers.get(b"content-type", b"").decode("latin-1").partition(";")
+        if kind.strip().lower() != media:
+            raise UnsupportedMediaType(f"Send {media}")
+        self._receive = receive
+        announced = headers.get(b"content-length", b"0")
+        self.announced = int(announced[:18]) if announced.isdigit() else 0
+        """How long the sender says that it is; 0 where he does not say."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises MalformedRequest where the connection ends first."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                msg = "The connection ended before the body did"
+                raise MalformedRequest(msg)
+            yield message.get("body", b"")
+            if not message.get("more_body", False):
+                return
 
 
 def check_content(content_type: bytes, content_encoding: bytes | None) -> None:

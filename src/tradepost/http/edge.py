@@ -1,5 +1,6 @@
 """The outermost layer: request ids, host check, security headers, CORS, one log line each, no stack to anybody."""
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from prometheus_client import Counter, Histogram
 from tradepost.core import clock
 from tradepost.core.errors import ShopError, invalid
 from tradepost.core.ids import uuid7
-from tradepost.http.answers import Answer
+from tradepost.http.answers import Answer, Streamed
 from tradepost.http.asgi import Lifespan, Receive, Scope, Send, live
 from tradepost.http.cors import Cors
 from tradepost.http.limits import fields
@@ -74,7 +75,7 @@ class Edge:
         answer: Answer | None = None
         try:
             answer = await self._answer(scope, headers, receive)
-            await _send(answer, scope, send, self._cors.fields(headers))
+            await _send(answer, scope, receive, send, self._cors.fields(headers))
         finally:
             self._record(scope, answer.status if answer else 0, time.perf_counter() - started)
 
@@ -129,7 +130,9 @@ def _prepare(scope: Scope) -> Mapping[bytes, bytes]:
     return headers
 
 
-async def _send(answer: Answer, scope: Scope, send: Send, further: Sequence[tuple[bytes, bytes]]) -> None:
+async def _send(
+    answer: Answer, scope: Scope, receive: Receive, send: Send, further: Sequence[tuple[bytes, bytes]]
+) -> None:
     headers = [*answer.wire_headers(), (b"x-request-id", scope["request_id"].encode()), *SECURITY_HEADERS, *further]
     if "standings" in scope:
         headers += fields(scope["standings"])
@@ -137,7 +140,29 @@ async def _send(answer: Answer, scope: Scope, send: Send, further: Sequence[tupl
         headers.append(_LOCKED_DOWN)
     body = b"" if scope["asked_method"] == "HEAD" else answer.body
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if isinstance(answer, Streamed) and scope["asked_method"] != "HEAD":
+        await _stream(answer, receive, send)
     await send({"type": "http.response.body", "body": body})
+
+
+async def _stream(answer: Streamed, receive: Receive, send: Send) -> None:
+    """Sends piece after piece, as long as somebody is there: the server says nothing to who sends on after the end.
+
+    What fails in the middle leaves an answer without its end, which every client sees.
+    """
+    gone = asyncio.ensure_future(_end_of_request(receive))
+    try:
+        async for piece in answer.pieces:
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    finally:
+        gone.cancel()
+
+
+async def _end_of_request(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class Done(msgspec.Struct, frozen=True, gc=False):

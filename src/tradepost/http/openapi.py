@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tradepost.core.errors import Forbidden, NotFound, ShopError, Unauthenticated, Unavailable, ValidationFailed
+from tradepost.http.answers import JSON
 from tradepost.http.bodies import Amount, many_named
 from tradepost.http.csrf import SAFE, CsrfFailed
 from tradepost.http.problems import (
@@ -88,6 +89,8 @@ def _operation(operation: Operation, permission: str, by_type: Document, compone
         if operation.example is not None:
             content["example"] = operation.example
         shown["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif operation.takes is not None:
+        shown["requestBody"] = {"required": True, "content": {operation.takes: {"schema": {"type": "string"}}}}
     elif operation.signature is not None:
         shown["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return shown
@@ -111,6 +114,8 @@ def _success(operation: Operation, status: int, by_type: Document) -> Document:
     shown: Document = {"description": http.HTTPStatus(status).phrase}
     if operation.answer is not None:
         shown["content"] = {"application/json": {"schema": by_type[str(operation.answer)]}}
+    elif operation.media != JSON:
+        shown["content"] = {operation.media: {"schema": {"type": "string"}}}
     return shown
 
 
@@ -165,6 +170,8 @@ def problems_of(operation: Operation, permission: str) -> list[type[ShopError]]:
         found.append(NotFound)
     if operation.body is not None or operation.signature is not None:
         found += [MalformedJson, BodyTooLarge, UnsupportedMediaType, EncodingNotSupported, CardDataNotAllowed]
+    if operation.takes is not None:
+        found += [UnsupportedMediaType, EncodingNotSupported]
     if operation.keyed:
         found += [IdempotencyKeyInvalid, IdempotencyKeyRequired, IdempotencyInFlight, IdempotencyKeyReused]
     return list(dict.fromkeys(found))

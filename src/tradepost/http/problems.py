@@ -62,7 +62,7 @@ class CardDataNotAllowed(Invalid):
 
 
 class UnsupportedMediaType(ShopError):
-    """Not JSON."""
+    """Not JSON, or not CSV where a file is wanted."""
 
     title = "Send application/json"
 
@@ -74,9 +74,9 @@ class EncodingNotSupported(ShopError):
 
 
 class NotAcceptable(ShopError):
-    """The caller takes no JSON."""
+    """The caller takes nothing of what there is: JSON, or CSV of an export."""
 
-    title = "This resource is JSON only"
+    title = "This resource is not to be had in that form"
 
 
 class MethodNotAllowed(ShopError):

@@ -15,9 +15,9 @@ from tradepost.core.crash_points import crash_point
 from tradepost.core.errors import Forbidden, ShopError, Unauthenticated
 from tradepost.core.texts import normal_email
 from tradepost.db import Tx
-from tradepost.http.answers import Answer
+from tradepost.http.answers import JSON, Answer
 from tradepost.http.asgi import Receive, Scope
-from tradepost.http.bodies import decode, decode_query, read_body
+from tradepost.http.bodies import Upload, decode, decode_query, read_body
 from tradepost.http.call import Call, Services
 from tradepost.http.csrf import SAFE, Csrf
 from tradepost.http.keeping import Keeper
@@ -100,6 +100,10 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
     signature: str | None = None
     """The header with the signature of the body, which the handler then takes as it came, byte for byte."""
+    takes: str | None = None
+    """The media type of a body that is read piece by piece, as an Upload."""
+    media: str = JSON
+    """What it answers, where that is not a problem."""
 
     @property
     def summary(self) -> str:
@@ -223,8 +227,8 @@ def _responder(operation: Operation, gate: Gate) -> Responder:
 
 async def _respond(operation: Operation, gate: Gate, permission: str, scope: Scope, receive: Receive) -> Answer:
     headers: dict[bytes, bytes] = scope["request_headers"]
-    if not _takes_json(headers.get(b"accept", b"*/*")):
-        raise NotAcceptable
+    if not _accepts(headers.get(b"accept", b"*/*"), operation.media):
+        raise NotAcceptable(f"This resource is {operation.media} only")
     actor = await _identify(operation, gate, scope)
     if actor.by_cookie and operation.method not in SAFE and actor.session_id:
         gate.csrf.check(headers, actor.session_id)
@@ -250,8 +254,10 @@ async def _run(operation: Operation, gate: Gate, call: Call, receive: Receive) -
         arguments["body"] = decode(await read_body(receive, call.headers), operation.body)
     elif operation.signature is not None:
         arguments["body"] = await read_body(receive, call.headers)
+    elif operation.takes is not None:
+        arguments["body"] = Upload(receive, call.headers, operation.takes)
     if operation.keyed:
-        call.claim = _claim(operation, call, gate, arguments.get("body"))
+        call.claim = _claim(operation, call, gate, arguments["body"] if operation.body is not None else None)
     answer = await operation.run(operation, call, arguments)
     if call.claim is not None:
         crash_point("before_answer")
@@ -315,13 +321,19 @@ def _check_permission(right: str, actor: Actor) -> None:
 
 
 @lru_cache(256)
-def _takes_json(accept: bytes) -> bool:
-    """Whether JSON is among what a caller accepts (RFC 9110, 12.5.1); a range with q=0 is refused."""
+def _accepts(accept: bytes, media: str) -> bool:
+    """Whether a media type is among what a caller accepts (RFC 9110, 12.5.1); a range with q=0 is refused."""
     ranges = [part.replace(b" ", b"").lower().split(b";") for part in accept.split(b",")]
     return any(
-        kind in _JSON_RANGES and not any(parameter in _REFUSED for parameter in parameters)
+        kind in _ranges(media) and not any(parameter in _REFUSED for parameter in parameters)
         for kind, *parameters in ranges
     )
+
+
+def _ranges(media: str) -> frozenset[bytes]:
+    if media == JSON:
+        return _JSON_RANGES
+    return frozenset({b"*/*", media.encode(), media.partition("/")[0].encode() + b"/*", b""})
 
 
 def _caller(actor: Actor, body: msgspec.Struct | None) -> str:

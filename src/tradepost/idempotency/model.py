@@ -36,6 +36,11 @@ class Claim(msgspec.Struct, frozen=True):
     key_hash: bytes
     fingerprint: bytes
 
+    def saying(self, more: bytes) -> "Claim":
+        """The same key for a request that said more: a body that was not read yet when the key was claimed."""
+        fingerprint = hashlib.sha256(self.fingerprint + b"\0" + more).digest()[:16]
+        return msgspec.structs.replace(self, fingerprint=fingerprint)
+
     def check(self, found: StoredAnswer) -> StoredAnswer:
         """IdempotencyKeyReused unless the kept answer is one to this very request."""
         if found.fingerprint != self.fingerprint:

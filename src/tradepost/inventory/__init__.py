@@ -1,6 +1,6 @@
 """How many there are and how many are promised: levels that are the sums of an append-only ledger, never below zero."""
 
-from tradepost.inventory.actions import NOT_BELOW_ZERO, adjust, open_stock
+from tradepost.inventory.actions import MOST_UNITS, NOT_BELOW_ZERO, Adjustment, adjust, adjust_many, open_stock
 from tradepost.inventory.model import (
     Holding,
     InsufficientStock,
@@ -22,13 +22,16 @@ from tradepost.inventory.store import (
 )
 
 __all__ = [
+    "MOST_UNITS",
     "NOT_BELOW_ZERO",
+    "Adjustment",
     "Holding",
     "InsufficientStock",
     "Level",
     "Movement",
     "MovementKind",
     "adjust",
+    "adjust_many",
     "allocate",
     "available",
     "come_back",

@@ -1,10 +1,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from tradepost.core.actors import Actor
 from tradepost.core.errors import FieldError, NotFound, ReferenceNotFound
 from tradepost.db import Tx
-from tradepost.events import publish
+from tradepost.events import publish, publish_many
 from tradepost.inventory import store
 from tradepost.inventory.events import StockAdjusted
 from tradepost.inventory.model import InsufficientStock, Level, Movement, MovementKind
@@ -51,6 +53,73 @@ async def adjust(
     fact = StockAdjusted(product_id, level.location_id, quantity, level.on_hand, level.reserved, reason)
     await publish(tx, fact, actor=actor, subject_id=variant_id)
     return levels
+
+
+class Adjustment(msgspec.Struct, frozen=True):
+    """Units of a variant to add, or to take where negative."""
+
+    variant_id: UUID
+    product_id: UUID
+    quantity: int
+
+
+async def adjust_many(tx: Tx, adjustments: Sequence[Adjustment], *, reason: str, actor: Actor) -> None:
+    """Adjusts each variant once: adds at the location that is promised from first, takes from one after the other.
+
+    Raises InsufficientStock where one of them would be left with less than is promised; its pointers are the ids of
+    such variants. A variant whose stock is not tracked is one of them.
+    """
+    if not adjustments:
+        return
+    wanted = sorted(adjustment.variant_id for adjustment in adjustments)
+    levels = store.levels_by_variant(await tx.rows(*store.locking(actor.store_id, wanted)))
+    moved: list[tuple[Level, Adjustment, int]] = []
+    short: list[FieldError] = []
+    for adjustment in adjustments:
+        shares = _shares(levels.get(adjustment.variant_id, []), adjustment.quantity)
+        moved += [(level, adjustment, share) for level, share in shares]
+        if sum(share for _, share in shares) != adjustment.quantity:
+            short.append(FieldError(f"/{adjustment.variant_id}", InsufficientStock.code, NOT_BELOW_ZERO))
+    if short:
+        raise InsufficientStock(errors=short)
+    await store.write_movements(
+        tx,
+        actor.store_id,
+        [
+            Movement(
+                level.variant_id,
+                level.location_id,
+                MovementKind.ADJUSTMENT,
+                actor,
+                on_hand_change=share,
+                reason=reason,
+            )
+            for level, _, share in moved
+        ],
+    )
+    facts = [
+        (
+            level.variant_id,
+            StockAdjusted(
+                adjustment.product_id, level.location_id, share, level.on_hand + share, level.reserved, reason
+            ),
+        )
+        for level, adjustment, share in moved
+    ]
+    await publish_many(tx, facts, actor=actor)
+
+
+def _shares(levels: Sequence[Level], quantity: int) -> list[tuple[Level, int]]:
+    """From which levels so many units are taken, or to which they are added; less where there is not enough."""
+    if quantity >= 0:
+        return [(level, quantity) for level in levels[:1] if level.on_hand + quantity <= MOST_UNITS]
+    shares: list[tuple[Level, int]] = []
+    for level in levels:
+        share = max(quantity, -level.available)
+        if share:
+            shares.append((level, share))
+            quantity -= share
+    return shares
 
 
 def _at(levels: list[Level], location_id: UUID | None) -> Level:

@@ -1,7 +1,20 @@
 """The tree of categories that a store's products are in: moved without cycles, deleted without loss."""
 
-from tradepost.catalog.categories.actions import change, create, delete
-from tradepost.catalog.categories.model import Category, CategoryChanges, CategoryDraft
-from tradepost.catalog.categories.store import find, hold
+from tradepost.catalog.categories.actions import change, create, delete, ensure
+from tradepost.catalog.categories.model import MOST_DEPTH, Category, CategoryChanges, CategoryDraft, Path
+from tradepost.catalog.categories.store import find, hold, paths
 
-__all__ = ["Category", "CategoryChanges", "CategoryDraft", "change", "create", "delete", "find", "hold"]
+__all__ = [
+    "MOST_DEPTH",
+    "Category",
+    "CategoryChanges",
+    "CategoryDraft",
+    "Path",
+    "change",
+    "create",
+    "delete",
+    "ensure",
+    "find",
+    "hold",
+    "paths",
+]

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from uuid import UUID
 
 from tradepost.catalog import naming
@@ -9,6 +10,7 @@ from tradepost.catalog.categories.model import (
     CategoryChanges,
     CategoryDraft,
     CategoryNotEmpty,
+    Path,
     TooManyCategories,
 )
 from tradepost.catalog.events import ProductChanged
@@ -33,6 +35,26 @@ async def create(tx: Tx, draft: CategoryDraft, *, actor: Actor) -> Category:
     await store.insert(tx, actor.store_id, category)
     await publish(tx, CategoryCreated(category.slug, category.parent_id), actor=actor, subject_id=category.id)
     return category
+
+
+async def ensure(tx: Tx, paths: Iterable[Path], *, actor: Actor) -> dict[Path, UUID]:
+    """The categories that names lead to from a root, each name inside the one before it; new ones where there are none.
+
+    Of neighbours with one name it is the first. Raises CategoryTooDeep, TooManyCategories.
+    """
+    wanted = set(paths)
+    found = await store.at_paths(tx, actor.store_id, wanted)
+    if wanted <= found.keys():
+        return found
+    await store.lock_tree(tx, actor.store_id)
+    found = await store.at_paths(tx, actor.store_id, wanted)
+    for path in sorted(wanted - found.keys()):
+        for depth in range(1, len(path) + 1):
+            here = path[:depth]
+            if here not in found:
+                draft = CategoryDraft(name=here[-1], parent_id=found.get(here[:-1]))
+                found[here] = (await create(tx, draft, actor=actor)).id
+    return found
 
 
 async def change(

@@ -14,6 +14,10 @@ MOST_DEPTH = 8
 MOST_CATEGORIES = 5000
 
 
+Path = tuple[str, ...]
+"""Names from a root down to a category."""
+
+
 class CategoryCycle(Conflict):
     """A category cannot be inside itself, at any depth."""
 

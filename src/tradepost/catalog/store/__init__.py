@@ -1,8 +1,21 @@
 """Every statement on products, their variants and images, and on which categories they are in."""
 
 from tradepost.catalog.store.belonging import insert_categories, set_categories
+from tradepost.catalog.store.editing import replace_categories, replace_images, set_products, set_variants
 from tradepost.catalog.store.images import delete_image, insert_images, set_image, set_order
-from tradepost.catalog.store.reading import SORTS, ProductFilter, featured, find, get, on_sale, page
+from tradepost.catalog.store.reading import (
+    SORTS,
+    Known,
+    ProductFilter,
+    after,
+    featured,
+    find,
+    get,
+    known,
+    lock_many,
+    on_sale,
+    page,
+)
 from tradepost.catalog.store.writing import (
     Placed,
     barcodes_in_use,
@@ -17,8 +30,10 @@ from tradepost.catalog.store.writing import (
 
 __all__ = [
     "SORTS",
+    "Known",
     "Placed",
     "ProductFilter",
+    "after",
     "barcodes_in_use",
     "delete_image",
     "featured",
@@ -30,12 +45,18 @@ __all__ = [
     "insert_images",
     "insert_products",
     "insert_variants",
+    "known",
     "lock",
+    "lock_many",
     "on_sale",
     "page",
+    "replace_categories",
+    "replace_images",
     "set_categories",
     "set_image",
     "set_order",
     "set_product",
+    "set_products",
     "set_variant",
+    "set_variants",
 ]

@@ -9,7 +9,7 @@ from tradepost.db import Tx
 
 async def insert_categories(tx: Tx, store_id: UUID, drafts: Mapping[UUID, Draft]) -> None:
     """Puts new products into their categories, which are held."""
-    await _insert(tx, store_id, drafts.items())
+    await insert_belonging(tx, store_id, drafts.items())
 
 
 async def set_categories(tx: Tx, store_id: UUID, product: Product) -> None:
@@ -18,10 +18,10 @@ async def set_categories(tx: Tx, store_id: UUID, product: Product) -> None:
         "delete from product_category where store_id = %(store_id)s and product_id = %(id)s",
         {"store_id": store_id, "id": product.id},
     )
-    await _insert(tx, store_id, [(product.id, product)])
+    await insert_belonging(tx, store_id, [(product.id, product)])
 
 
-async def _insert(tx: Tx, store_id: UUID, products: Iterable[tuple[UUID, ProductFacts]]) -> None:
+async def insert_belonging(tx: Tx, store_id: UUID, products: Iterable[tuple[UUID, ProductFacts]]) -> None:
     rows = [
         (id_, category_id, category_id == facts.category_id)
         for id_, facts in products

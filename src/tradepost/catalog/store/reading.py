@@ -1,16 +1,17 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import LiteralString
 from uuid import UUID
 
 import msgspec
+from psycopg import sql
 
 from tradepost.catalog.matrix import Options, in_order
 from tradepost.catalog.model import Image, Product, Status, Variant
 from tradepost.catalog.naming import reference
 from tradepost.core.errors import NotFound
 from tradepost.core.pages import Page
-from tradepost.db import Filters, Reader, Sort, fetch_page
-from tradepost.db.arrays import uuids
+from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
+from tradepost.db.arrays import texts, uuids
 from tradepost.db.composing import Window
 from tradepost.db.connections import Row
 
@@ -156,6 +157,13 @@ class ProductFilter(msgspec.Struct, frozen=True, kw_only=True):
         return self.min_price is not None or self.max_price is not None
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What is there already: product and variant by SKU, product by slug."""
+
+    by_sku: dict[str, tuple[UUID, UUID]]
+    by_slug: dict[str, UUID]
+
+
 async def find(db: Reader, store_id: UUID, ref: UUID | str, *, statuses: Sequence[Status] = ALL) -> Product | None:
     """A product with its variants and what can be sold of them, by id or slug, in one statement."""
     known = reference(ref) if isinstance(ref, str) else ref
@@ -170,6 +178,78 @@ async def get(db: Reader, store_id: UUID, ref: UUID | str, *, statuses: Sequence
     if found is None:
         raise NotFound
     return found
+
+
+async def known(db: Reader, store_id: UUID, *, skus: Sequence[str], slugs: Sequence[str]) -> Known:
+    """Which products these SKUs and slugs belong to."""
+    by_sku, by_slug = await db.together(
+        (_BY_SKUS, {"store_id": store_id, "skus": texts(skus)}),
+        (_BY_SLUGS, {"store_id": store_id, "slugs": texts(slugs)}),
+    )
+    return Known({sku: (product_id, variant_id) for sku, variant_id, product_id in by_sku}, dict(by_slug))
+
+
+# Composed, so that they are planned each time: a session that asked while the shop was small would read it whole ever
+# after, and a shop is never filled faster than by its first import.
+_BY_SKUS = sql.SQL(
+    """
+    select sku, id, product_id
+    from product_variant
+    where store_id = %(store_id)s
+      and sku = any(%(skus)s)
+    """
+).format()
+_BY_SLUGS = sql.SQL(
+    """
+    select slug, id
+    from product
+    where store_id = %(store_id)s
+      and slug = any(%(slugs)s)
+    """
+).format()
+
+
+async def lock_many(tx: Tx, store_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Product]:
+    """Products, in the order of their ids, which nobody else changes before this transaction ends. See `lock`."""
+    wanted = uuids(sorted(set(ids)))
+    await tx.run(
+        """
+        select
+        from product
+        where store_id = %(store_id)s
+          and id = any(%(ids)s)
+        order by id
+        for no key update
+        """,
+        {"store_id": store_id, "ids": wanted},
+    )
+    rows = await tx.rows(
+        _COLUMNS
+        + _FROM
+        + """
+        where product.store_id = %(store_id)s
+          and product.id = any(%(ids)s)
+        order by product.id
+        """,
+        {"store_id": store_id, "ids": wanted},
+    )
+    return {product.id: product for product in map(_product, rows)}
+
+
+async def after(db: Reader, store_id: UUID, last: UUID, *, limit: int) -> list[Product]:
+    """The products after an id, in the order of ids."""
+    rows = await db.rows(
+        _COLUMNS
+        + _FROM
+        + """
+        where product.store_id = %(store_id)s
+          and product.id > %(last)s
+        order by product.id
+        limit %(limit)s
+        """,
+        {"store_id": store_id, "last": last, "limit": limit},
+    )
+    return [_product(row) for row in rows]
 
 
 async def featured(db: Reader, store_id: UUID, *, limit: int) -> list[Product]:

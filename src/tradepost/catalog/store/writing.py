@@ -146,7 +146,7 @@ async def insert_products(
                 "seo_titles": [draft.seo_title for _, _, draft in products],
                 "seo_descriptions": [draft.seo_description for _, _, draft in products],
                 "prices": [draft.price for _, _, draft in products],
-                "options": [_json(draft.options) for _, _, draft in products],
+                "options": [json_text(draft.options) for _, _, draft in products],
             },
         )
     )
@@ -164,7 +164,7 @@ class Placed(msgspec.Struct, frozen=True):
 async def insert_variants(tx: Tx, store_id: UUID, skus: Mapping[UUID, str], placed: Mapping[UUID, Placed]) -> set[UUID]:
     """Inserts the variants whose SKUs are free, each once, in the order of SKUs; which ones. Raises BarcodeTaken."""
     variants = [(id_, sku, placed[id_], placed[id_].draft) for id_, sku in skus.items()]
-    async with _once(tx, variant_barcode_once=BarcodeTaken):
+    async with once(tx, variant_barcode_once=BarcodeTaken):
         rows = await tx.rows(
             _INSERT_VARIANTS,
             {
@@ -175,7 +175,7 @@ async def insert_variants(tx: Tx, store_id: UUID, skus: Mapping[UUID, str], plac
                 "skus": [sku for _, sku, _, _ in variants],
                 "barcodes": [draft.barcode for _, _, _, draft in variants],
                 "names": [draft.name for _, _, _, draft in variants],
-                "options": [_json(draft.options) for _, _, _, draft in variants],
+                "options": [json_text(draft.options) for _, _, _, draft in variants],
                 "prices": [place.price for _, _, place, _ in variants],
                 "own_prices": [draft.own_price for _, _, _, draft in variants],
                 "compare_prices": [draft.compare_price for _, _, _, draft in variants],
@@ -183,7 +183,7 @@ async def insert_variants(tx: Tx, store_id: UUID, skus: Mapping[UUID, str], plac
                 "tracked": [draft.track_inventory for _, _, _, draft in variants],
                 "thresholds": [draft.low_stock_threshold for _, _, _, draft in variants],
                 "weights": [draft.weight for _, _, _, draft in variants],
-                "dimensions": [_json(draft.dimensions) for _, _, _, draft in variants],
+                "dimensions": [json_text(draft.dimensions) for _, _, _, draft in variants],
                 "active": [draft.is_active for _, _, _, draft in variants],
             },
         )
@@ -210,7 +210,7 @@ _INSERT_VARIANTS = """
 
 async def set_product(tx: Tx, store_id: UUID, product: Product) -> Product:
     """Writes a locked product's own fields and counts its version up. Raises SlugTaken."""
-    async with _once(tx, product_slug_once=SlugTaken):
+    async with once(tx, product_slug_once=SlugTaken):
         row = await tx.row(
             """
             update product
@@ -230,7 +230,7 @@ async def set_product(tx: Tx, store_id: UUID, product: Product) -> Product:
               and id = %(id)s
             returning version, updated_at
             """,
-            msgspec.structs.asdict(product) | {"store_id": store_id, "options": _json(product.options)},
+            msgspec.structs.asdict(product) | {"store_id": store_id, "options": json_text(product.options)},
         )
     if row is None:
         raise NotFound
@@ -240,7 +240,7 @@ async def set_product(tx: Tx, store_id: UUID, product: Product) -> Product:
 
 async def set_variant(tx: Tx, store_id: UUID, variant: Variant) -> None:
     """Writes a variant of a locked product. Raises SkuTaken, BarcodeTaken."""
-    async with _once(tx, variant_sku_once=SkuTaken, variant_barcode_once=BarcodeTaken):
+    async with once(tx, variant_sku_once=SkuTaken, variant_barcode_once=BarcodeTaken):
         await tx.run(
             """
             update product_variant
@@ -262,7 +262,11 @@ async def set_variant(tx: Tx, store_id: UUID, variant: Variant) -> None:
               and id = %(id)s
             """,
             msgspec.structs.asdict(variant)
-            | {"store_id": store_id, "options": _json(variant.options), "dimensions": _json(variant.dimensions)},
+            | {
+                "store_id": store_id,
+                "options": json_text(variant.options),
+                "dimensions": json_text(variant.dimensions),
+            },
         )
 
 
@@ -270,7 +274,7 @@ _POINTERS = {SlugTaken: "/slug", SkuTaken: "/sku", BarcodeTaken: "/barcode"}
 
 
 @asynccontextmanager
-async def _once(tx: Tx, **refusals: type[SlugTaken | SkuTaken | BarcodeTaken]) -> AsyncIterator[None]:
+async def once(tx: Tx, **refusals: type[SlugTaken | SkuTaken | BarcodeTaken]) -> AsyncIterator[None]:
     """Turns the violation of a unique index, by its name, into a refusal; what was done before it stays."""
     try:
         async with tx.savepoint():
@@ -282,5 +286,5 @@ async def _once(tx: Tx, **refusals: type[SlugTaken | SkuTaken | BarcodeTaken]) -
         raise refusal(errors=[FieldError(_POINTERS[refusal], refusal.code, "is in use")]) from None
 
 
-def _json(value: Dimensions | Options | dict[str, str] | None) -> str | None:
+def json_text(value: Dimensions | Options | dict[str, str] | None) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()

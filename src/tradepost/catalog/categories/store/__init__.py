@@ -3,6 +3,7 @@
 from tradepost.catalog.categories.store.holding import hold, lock_tree
 from tradepost.catalog.categories.store.moving import carry_along, move_children, move_products
 from tradepost.catalog.categories.store.reading import (
+    at_paths,
     breadcrumb,
     contents,
     count,
@@ -10,11 +11,13 @@ from tradepost.catalog.categories.store.reading import (
     free_slug,
     get,
     height,
+    paths,
     tree,
 )
 from tradepost.catalog.categories.store.writing import delete, insert, set_category
 
 __all__ = [
+    "at_paths",
     "breadcrumb",
     "carry_along",
     "contents",
@@ -29,6 +32,7 @@ __all__ = [
     "lock_tree",
     "move_children",
     "move_products",
+    "paths",
     "set_category",
     "tree",
 ]

@@ -1,12 +1,13 @@
+from collections.abc import Iterable
 from typing import LiteralString
 from uuid import UUID
 
-from tradepost.catalog.categories.model import Category, Crumb, Node
+from tradepost.catalog.categories.model import Category, Crumb, Node, Path
 from tradepost.catalog.model import ImageDraft
 from tradepost.catalog.naming import reference
 from tradepost.core.errors import NotFound
 from tradepost.db import Reader
-from tradepost.db.arrays import uuids
+from tradepost.db.arrays import texts, uuids
 from tradepost.db.connections import Row
 
 _COLUMNS: LiteralString = """
@@ -129,6 +130,40 @@ _COUNTED: LiteralString = """
     where category.store_id = %(store_id)s
     order by cardinality(category.path), category.sort_order, category.name, category.id
 """
+
+
+async def at_paths(db: Reader, store_id: UUID, paths: Iterable[Path]) -> dict[Path, UUID]:
+    """The categories at these paths, and those above them, as far as they are there."""
+    rows = await db.rows(
+        """
+        select id, parent_id, name
+        from category
+        where store_id = %(store_id)s
+          and name = any(%(names)s)
+        order by cardinality(path), sort_order, id
+        """,
+        {"store_id": store_id, "names": texts(sorted({name for path in paths for name in path}))},
+    )
+    known: dict[UUID, Path] = {}
+    found: dict[Path, UUID] = {}
+    for id_, parent_id, name in rows:
+        above = () if parent_id is None else known.get(parent_id)
+        if above is not None:
+            known[id_] = (*above, name)
+            found.setdefault(known[id_], id_)
+    return found
+
+
+async def paths(db: Reader, store_id: UUID) -> dict[UUID, Path]:
+    """The path of each category."""
+    rows = await db.rows(
+        "select id, parent_id, name from category where store_id = %(store_id)s order by cardinality(path)",
+        {"store_id": store_id},
+    )
+    found: dict[UUID, Path] = {}
+    for id_, parent_id, name in rows:
+        found[id_] = (*found.get(parent_id, ()), name)
+    return found
 
 
 async def count(db: Reader, store_id: UUID) -> int:
