@@ -37,6 +37,12 @@ class House:
             connection.execute(sql.SQL("create database {} template tradepost").format(sql.Identifier(name)))
         return make_conninfo(self.url, dbname=name)
 
+    def empty(self, name: str) -> str:
+        """Another database, with nothing in it."""
+        with psycopg.connect(make_conninfo(self.url, dbname="postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+        return make_conninfo(self.url, dbname=name)
+
     def settings(self) -> dict[str, str]:
         """What decides whether a commit is safe, and which server this is."""
         names = ["server_version", "fsync", "synchronous_commit", "full_page_writes"]

@@ -12,7 +12,7 @@ import msgspec
 
 from bench.figures import Sample
 
-Request = Literal["order", "session", "flash", "product", "live"]
+Request = Literal["order", "session", "flash", "product", "live", "path"]
 
 _SCRIPT = Path(__file__).parent / "wrk/load.lua"
 
@@ -40,13 +40,16 @@ class Target(msgspec.Struct, frozen=True):
     key: str = "none"
     customer: Customer | None = None
 
-    def load(self, request: Request, clients: int, seconds: int) -> Sample:
-        """As many requests as so many clients can make, each sending its next one when it has its answer."""
+    def load(self, request: Request, clients: int, seconds: int, *, paths: Path | None = None) -> Sample:
+        """As many requests as so many clients can make, each sending its next one when it has its answer.
+
+        Of "path", `paths` is a file with one in each line.
+        """
         cookie, csrf = self._sign_in() if request == "session" else ("none", "none")
         command = [
             *("wrk", "--threads", "1", "--connections", str(clients), "--duration", f"{seconds}s", "--timeout", "10s"),
             *("--script", str(_SCRIPT), f"http://127.0.0.1:{self.port}", "--", request, secrets.token_hex(8), self.key),
-            *(cookie, csrf),
+            *(cookie, csrf, str(paths)),
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
         if done.returncode:

@@ -9,14 +9,14 @@ from statistics import median
 import msgspec
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import importing, reference, serving
-from bench.figures import Imported, Memory, Name, Results, Sample, figure
+from bench import catalogue, importing, reference, serving
+from bench.figures import Figure, Imported, Memory, Name, Results, Sample, figure
 from bench.house import House, written_in
 from bench.limit import CLIENTS as LIMIT_CLIENTS
 from bench.limit import Limit
 from bench.load import Request, Target
 
-PARTS = ("orders", "session", "limit", "orm", "flash", "pages", "memory", "starts", "imports")
+PARTS = ("orders", "session", "limit", "orm", "flash", "pages", "memory", "starts", "imports", "catalogue")
 """What --only takes."""
 
 _ORDER_CLIENTS = (1, 16, 64, 256)
@@ -27,6 +27,10 @@ _FILL_SECONDS = 5
 _WARM_SECONDS = 1
 _START_SECONDS = 3
 _ROWS_A_SECOND = 1500
+_PRODUCTS_A_SECOND = 400
+_SHOPPERS = (1, 16)
+_SHOPPING = 6
+"""Subjects of the large shop."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -39,14 +43,32 @@ class Plan(msgspec.Struct, frozen=True):
     starts: int
     import_rows: tuple[int, int]
     """A small file and a large one: memory must not grow from one to the other."""
+    products: int
+    """Of the large shop."""
     fills: int
     """How many times _FILL_SECONDS filling up may take before memory counts as not measured."""
 
 
 FULL = Plan(
-    rounds=5, order_seconds=5, limit_seconds=3, page_seconds=3, starts=3, import_rows=(10_000, 100_000), fills=20
+    rounds=5,
+    order_seconds=5,
+    limit_seconds=3,
+    page_seconds=3,
+    starts=3,
+    import_rows=(10_000, 100_000),
+    products=100_000,
+    fills=20,
 )
-QUICK = Plan(rounds=3, order_seconds=2, limit_seconds=1, page_seconds=1, starts=1, import_rows=(2_000, 20_000), fills=8)
+QUICK = Plan(
+    rounds=3,
+    order_seconds=2,
+    limit_seconds=1,
+    page_seconds=1,
+    starts=1,
+    import_rows=(2_000, 20_000),
+    products=10_000,
+    fills=8,
+)
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -90,7 +112,9 @@ def measure(house: House, plan: Plan, parts: Collection[str], pace: Pace) -> Res
         results.written = {name: written_in(url) for name, url in databases.items()}
         if server and "memory" in parts:
             results.memory = _fill(server, plan, pace)
-        _run_rounds(subjects, plan, pace, results)
+        results.figures = _run_rounds(subjects, plan, pace)
+    if "catalogue" in parts:
+        results.figures += _shop_around(house, plan, pace)
     if "starts" in parts:
         _start(house, plan, pace, results)
     if "imports" in parts:
@@ -158,8 +182,14 @@ def _seconds(plan: Plan, parts: Collection[str], subjects: Sequence[Subject]) ->
         + plan.rounds * sum(subject.seconds for subject in subjects)
         + ("memory" in parts) * plan.fills * _FILL_SECONDS / 2
         + ("imports" in parts) * sum(plan.import_rows) / _ROWS_A_SECOND
+        + ("catalogue" in parts) * _shopping_seconds(plan)
         + ("starts" in parts) * plan.starts * 2 * _START_SECONDS
     )
+
+
+def _shopping_seconds(plan: Plan) -> float:
+    rounds = plan.rounds * len(_SHOPPERS) * plan.page_seconds
+    return plan.products / _PRODUCTS_A_SECOND + _SHOPPING * (rounds + _WARM_SECONDS)
 
 
 def _warm_up(subjects: Sequence[Subject], pace: Pace) -> None:
@@ -185,13 +215,39 @@ def _fill(server: serving.Tradepost, plan: Plan, pace: Pace) -> list[Memory]:
     return found
 
 
-def _run_rounds(subjects: Sequence[Subject], plan: Plan, pace: Pace, results: Results) -> None:
+def _run_rounds(subjects: Sequence[Subject], plan: Plan, pace: Pace) -> list[Figure]:
     samples: dict[tuple[Name, int], list[Sample]] = {(subject.name, subject.clients): [] for subject in subjects}
     for number in range(plan.rounds):
         for subject in random.Random(number).sample(subjects, len(subjects)):
             with pace.step(f"Round {number + 1}: {subject.name}, {subject.clients} clients", subject.seconds):
                 samples[subject.name, subject.clients].append(subject.run(subject.clients, subject.seconds))
-    results.figures = [figure(name, clients, some) for (name, clients), some in samples.items()]
+    return [figure(name, clients, some) for (name, clients), some in samples.items()]
+
+
+def _shop_around(house: House, plan: Plan, pace: Pace) -> list[Figure]:
+    """In the large shop, on a server that keeps answers and on one that does not."""
+    with pace.step(f"Making {plan.products} products", plan.products / _PRODUCTS_A_SECOND):
+        url = catalogue.make(house, plan.products)
+        paths = catalogue.paths(url, house.folder)
+    with (
+        serving.tradepost(house, database_url=url) as kept,
+        serving.tradepost(house, database_url=url, keep_seconds=0) as fresh,
+    ):
+        asked = [
+            (Name.PAGE_KEPT, kept, paths.pages),
+            (Name.PAGE_FRESH, fresh, paths.pages),
+            (Name.LIST_KEPT, kept, paths.lists),
+            (Name.LIST_FRESH, fresh, paths.lists),
+            (Name.SEARCH, fresh, paths.searches),
+            (Name.SEARCH_NARROW, fresh, paths.narrow),
+        ]
+        subjects = [
+            Subject(name, clients, plan.page_seconds, partial(server.target.load, "path", paths=file))
+            for name, server, file in asked
+            for clients in _SHOPPERS
+        ]
+        _warm_up(subjects, pace)
+        return _run_rounds(subjects, plan, pace)
 
 
 def _start(house: House, plan: Plan, pace: Pace, results: Results) -> None:

@@ -27,6 +27,12 @@ _TITLES = {
     Name.ORM: "FastAPI, ORM",
     Name.PRODUCT: "product page",
     Name.LIVE: "/health/live",
+    Name.PAGE_KEPT: "large shop: product page",
+    Name.PAGE_FRESH: "large shop: product page, not kept",
+    Name.LIST_KEPT: "large shop: list of 20",
+    Name.LIST_FRESH: "large shop: list of 20, not kept",
+    Name.SEARCH: "large shop: search, two words",
+    Name.SEARCH_NARROW: "large shop: search, one word and filters",
 }
 _WRITERS = {"tradepost": "Tradepost", "limit": "database limit", "orm": "ORM"}
 

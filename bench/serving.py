@@ -45,14 +45,27 @@ class Tradepost:
 
 @contextmanager
 def tradepost(house: House, **settings: object) -> Iterator[Tradepost]:
-    """Tradepost with two API workers on the database of the house, a key that may do everything, and a customer."""
+    """Tradepost with two API workers, a key that may do everything, and a customer.
+
+    It is on the database of the house where no `database_url` is among the settings.
+    """
     port = free_port()
     ceilings = {f"rate_limit_{kind}": _NO_CEILING for kind in ("read", "write", "auth")}
-    environment = _environment(**({"port": port, "workers": WORKERS, "database_url": house.url} | ceilings | settings))
+    settings = {"database_url": house.url} | ceilings | settings
+    environment = _environment(port=port, workers=WORKERS, **settings)
     key = _new_key(environment)
-    customer = asyncio.run(_new_customer(house.url))
-    with serving([_TRADEPOST, "serve"], port, environment, house.folder / "tradepost.log") as process_id:
+    customer = asyncio.run(_new_customer(str(settings["database_url"])))
+    with serving([_TRADEPOST, "serve"], port, environment, house.folder / f"tradepost-{port}.log") as process_id:
         yield Tradepost(Target(port, key, customer), process_id)
+
+
+def carry_out(url: str, *arguments: str) -> None:
+    """Runs one of Tradepost's commands on a database."""
+    command = [_TRADEPOST, *arguments]
+    done = subprocess.run(command, env=_environment(database_url=url), capture_output=True, text=True, check=False)
+    if done.returncode:
+        msg = f"tradepost {arguments[0]} failed:\n{done.stderr}"
+        raise RuntimeError(msg)
 
 
 def verify(house: House) -> bool:

@@ -1,4 +1,5 @@
--- Arguments: what to ask for, a word that no other run uses, the API key, a session's cookies and CSRF token. wrk calls init, request and done.
+-- Arguments: what to ask for, a word that no other run uses, the API key, a session's cookies and CSRF token, a file of
+-- paths. wrk calls init, request and done.
 
 local PRODUCTS = 2000
 local ADDRESS = '{"firstName":"Ada","lastName":"Lovelace","line1":"12 St James\'s Square","city":"London",'
@@ -6,6 +7,7 @@ local ADDRESS = '{"firstName":"Ada","lastName":"Lovelace","line1":"12 St James\'
 
 local next_request, run, caller
 local count = 0
+local paths = {}
 
 local function line(number, quantity)
   return string.format('{"variantId":"01900000-0000-7000-a000-%012x","quantity":%d}', number, quantity)
@@ -45,6 +47,11 @@ local requests = {
   live = function()
     return wrk.format("GET", "/health/live")
   end,
+
+  -- One of the file's, as anybody may ask.
+  path = function()
+    return wrk.format("GET", paths[math.random(#paths)])
+  end,
 }
 
 function init(arguments)
@@ -53,6 +60,11 @@ function init(arguments)
     caller = { Cookie = arguments[4], ["X-CSRF-Token"] = arguments[5], ["Sec-Fetch-Site"] = "same-origin" }
   else
     caller = { ["X-API-Key"] = arguments[3] }
+  end
+  if arguments[1] == "path" then
+    for path in io.lines(arguments[6]) do
+      paths[#paths + 1] = path
+    end
   end
   math.randomseed(os.time())
 end
