@@ -154,14 +154,13 @@ def _check(order: Order, edit: Edit, fixed: Mapping[UUID, int]) -> None:
 def _basket(order: Order, edit: Edit, lines: Sequence[Line]) -> Basket:
     discount = order.discount_amount if edit.discount is None else edit.discount
     shipping = order.shipping_amount if edit.shipping is None else edit.shipping
-    rate = TaxRate(order.taxes[0].name, order.taxes[0].rate_ppm) if order.taxes else None
+    taxes = tuple(TaxRate(tax.name, tax.rate_ppm) for tax in order.taxes)
     return Basket(
         order.currency,
-        [BasketLine(line.price, line.quantity) for line in lines],
-        rate,
+        [BasketLine(line.price, line.quantity, taxes) for line in lines],
         order.tax_included,
         discounts=(Discount("Discount", discount),) if discount else (),
-        shipping=Shipping("Shipping", shipping) if shipping else None,
+        shipping=Shipping("", shipping) if shipping else None,
     )
 
 

@@ -14,7 +14,7 @@ from tradepost.core.errors import Conflict, Invalid, ShopError
 from tradepost.core.texts import words, words_of
 from tradepost.idempotency import Claim
 from tradepost.inventory import InsufficientStock
-from tradepost.pricing import Quote, QuotedLine, TaxLine
+from tradepost.pricing import Delivery, Quote, QuotedLine, Taken, TaxLine
 
 __all__ = ["InsufficientStock"]
 
@@ -216,4 +216,6 @@ class Order(msgspec.Struct, frozen=True):
             self.tax_amount,
             self.shipping_amount,
             self.total_amount,
+            taken=(Taken("Discount", self.discount_amount),) if self.discount_amount else (),
+            delivery=Delivery("", self.shipping_amount) if self.shipping_amount else None,
         )

@@ -70,10 +70,10 @@ def wanted(store_id: UUID, items: Sequence[Item]):  # noqa: ANN201 - a statement
 
 def price_items(store: Store, items: Sequence[Item], picked: Sequence[Offer]) -> Quote:
     """Prices items at their offers, with the store's tax. Raises AmountOutOfRange with a pointer."""
-    tax = TaxRate(store.tax_name, store.tax_rate_ppm) if store.tax_rate_ppm else None
-    lines = [BasketLine(offer.price, item.quantity) for offer, item in zip(picked, items, strict=True)]
+    taxes = (TaxRate(store.tax_name, store.tax_rate_ppm),) if store.tax_rate_ppm else ()
+    lines = [BasketLine(offer.price, item.quantity, taxes) for offer, item in zip(picked, items, strict=True)]
     try:
-        return price(Basket(store.currency, lines, tax, store.tax_included))
+        return price(Basket(store.currency, lines, tax_included=store.tax_included))
     except AmountOutOfRange:
         pointer = FieldError("/items", "amount_out_of_range", "add up to more than an order may come to")
         raise AmountOutOfRange(errors=[pointer]) from None

@@ -1,16 +1,18 @@
 """What a basket costs, and why: a pure function, exact to the minor unit."""
 
-from tradepost.pricing.engine import quote
+from tradepost.pricing.engine import quote, shares
 from tradepost.pricing.explaining import explain
 from tradepost.pricing.model import (
     AmountOutOfRange,
     Basket,
     BasketLine,
+    Delivery,
     Discount,
     Quote,
     QuotedLine,
     Shipping,
     Step,
+    Taken,
     TaxLine,
     TaxRate,
 )
@@ -19,13 +21,16 @@ __all__ = [
     "AmountOutOfRange",
     "Basket",
     "BasketLine",
+    "Delivery",
     "Discount",
     "Quote",
     "QuotedLine",
     "Shipping",
     "Step",
+    "Taken",
     "TaxLine",
     "TaxRate",
     "explain",
     "quote",
+    "shares",
 ]

@@ -1,7 +1,20 @@
 """Basket in, quote out. Tax is rounded half up once for each line (see docs/money.md)."""
 
+from collections.abc import Sequence
+
 from tradepost.core.money import LIMIT, round_half_up, split
-from tradepost.pricing.model import AmountOutOfRange, Basket, Discount, Quote, QuotedLine, TaxLine, TaxRate
+from tradepost.pricing.model import (
+    AmountOutOfRange,
+    Basket,
+    Delivery,
+    Discount,
+    Quote,
+    QuotedLine,
+    Shipping,
+    Taken,
+    TaxLine,
+    TaxRate,
+)
 
 _PPM = 1_000_000
 
@@ -9,54 +22,88 @@ _PPM = 1_000_000
 def quote(basket: Basket) -> Quote:
     """What the basket costs. Raises AmountOutOfRange before any amount could leave the database's range."""
     subtotals = [line.price * line.quantity for line in basket.lines]
-    if sum(subtotals) >= LIMIT:
+    subtotal = sum(subtotals)
+    if subtotal >= LIMIT:
         raise AmountOutOfRange
-    discounts = _discounts(subtotals, basket.discounts) if basket.discounts else [0] * len(subtotals)
-    included = basket.tax_included
+    left, taken = _reduced(subtotals, basket.discounts) if basket.discounts else (subtotals, ())
+    taxes = _Taxes(included=basket.tax_included)
     lines: list[QuotedLine] = []
-    taxable = tax = 0
-    for line, subtotal, discount in zip(basket.lines, subtotals, discounts, strict=True):
-        net, line_tax = _taxed(subtotal - discount, basket.tax, included=included)
-        taxable += net
-        tax += line_tax
-        lines.append(QuotedLine(line.price, line.quantity, subtotal, discount, line_tax, net + line_tax))
-    taxes = [TaxLine(basket.tax.name, basket.tax.rate_ppm, taxable, tax)] if basket.tax else []
-    shipping = basket.shipping.amount if basket.shipping else 0
-    if basket.shipping and basket.shipping.tax:
-        taxes = _with_shipping(taxes, basket.shipping.tax, *_taxed(shipping, basket.shipping.tax, included=included))
-    tax = sum(line.amount for line in taxes)
-    subtotal, discount = sum(subtotals), sum(discounts)
-    total = subtotal - discount + shipping + (0 if included else tax)
+    for line, before, after in zip(basket.lines, subtotals, left, strict=True):
+        net, tax = taxes.take(after, line.taxes)
+        lines.append(QuotedLine(line.price, line.quantity, before, before - after, tax, net + tax))
+    delivery, shipping = _delivered(basket.shipping) if basket.shipping else (None, 0)
+    if basket.shipping:
+        taxes.take(shipping, basket.shipping.taxes)
+    discount = subtotal - sum(left)
+    total = subtotal - discount + shipping + (0 if basket.tax_included else taxes.amount)
     if total >= LIMIT:
         raise AmountOutOfRange
-    return Quote(basket.currency, included, lines, taxes, subtotal, discount, tax, shipping, total)
+    return Quote(
+        basket.currency,
+        basket.tax_included,
+        lines,
+        taxes.lines(),
+        subtotal,
+        discount,
+        taxes.amount,
+        shipping,
+        total,
+        taken,
+        delivery,
+    )
 
 
-def _taxed(amount: int, rate: TaxRate | None, *, included: bool) -> tuple[int, int]:
-    """Net value and tax of an amount: the tax is part of it, or comes on top."""
-    if rate is None:
-        return amount, 0
-    if included:
-        tax = round_half_up(amount * rate.rate_ppm, _PPM + rate.rate_ppm)
-        return amount - tax, tax
-    return amount, round_half_up(amount * rate.rate_ppm, _PPM)
+def shares(left: Sequence[int], discount: Discount) -> list[int]:
+    """What a discount takes off each line of which so much is left: by value, and never more than that."""
+    if discount.lines is None:
+        return split(min(discount.amount, sum(left)), left)
+    weights = [left[place] for place in discount.lines]
+    off = [0] * len(left)
+    for place, share in zip(discount.lines, split(min(discount.amount, sum(weights)), weights), strict=True):
+        off[place] = share
+    return off
 
 
-def _discounts(subtotals: list[int], discounts: tuple[Discount, ...]) -> list[int]:
-    """Each line's share of every discount, one after the other; never more than what is left of the line."""
-    left = list(subtotals)
+class _Taxes:
+    """The taxes of a basket under way, by rate, in the order in which they were met."""
+
+    def __init__(self, *, included: bool) -> None:
+        self.amount = 0
+        self._included = included
+        self._by_rate: dict[TaxRate, tuple[int, int]] = {}
+
+    def take(self, amount: int, rates: tuple[TaxRate, ...]) -> tuple[int, int]:
+        """Net value and tax of an amount: the tax is part of it, or comes on top.
+
+        It is rounded once, for all rates together, which then share it by largest remainder.
+        """
+        if not rates:
+            return amount, 0
+        ppm = rates[0].rate_ppm if len(rates) == 1 else sum(rate.rate_ppm for rate in rates)
+        tax = round_half_up(amount * ppm, _PPM + ppm if self._included else _PPM)
+        net = amount - tax if self._included else amount
+        parts = [tax] if len(rates) == 1 else split(tax, [rate.rate_ppm for rate in rates])
+        for rate, part in zip(rates, parts, strict=True):
+            taxable, taxed = self._by_rate.get(rate, (0, 0))
+            self._by_rate[rate] = taxable + net, taxed + part
+        self.amount += tax
+        return net, tax
+
+    def lines(self) -> list[TaxLine]:
+        return [TaxLine(rate.name, rate.rate_ppm, *found) for rate, found in self._by_rate.items()]
+
+
+def _reduced(amounts: Sequence[int], discounts: Sequence[Discount]) -> tuple[list[int], tuple[Taken, ...]]:
+    """What is left of each amount, and what each discount took: one after the other, each of what the last one left."""
+    left = list(amounts)
+    taken: list[Taken] = []
     for discount in discounts:
-        places = range(len(left)) if discount.lines is None else discount.lines
-        weights = [left[place] for place in places]
-        for place, share in zip(places, split(min(discount.amount, sum(weights)), weights), strict=True):
-            left[place] -= share
-    return [subtotal - rest for subtotal, rest in zip(subtotals, left, strict=True)]
+        off = shares(left, discount)
+        left = [amount - share for amount, share in zip(left, off, strict=True)]
+        taken.append(Taken(discount.name, sum(off)))
+    return left, tuple(taken)
 
 
-def _with_shipping(taxes: list[TaxLine], rate: TaxRate, net: int, tax: int) -> list[TaxLine]:
-    """The tax of shipping, in the line of its rate."""
-    same = [line for line in taxes if (line.name, line.rate_ppm) == (rate.name, rate.rate_ppm)]
-    others = [line for line in taxes if line not in same]
-    net += sum(line.taxable for line in same)
-    tax += sum(line.amount for line in same)
-    return [*others, TaxLine(rate.name, rate.rate_ppm, net, tax)]
+def _delivered(shipping: Shipping) -> tuple[Delivery, int]:
+    (left,), taken = _reduced([shipping.amount], shipping.discounts)
+    return Delivery(shipping.name, shipping.amount, taken), left

@@ -1,28 +1,33 @@
 from collections.abc import Sequence
 
 from tradepost.core.money import text
-from tradepost.pricing.model import Quote, Step
+from tradepost.pricing.model import Quote, Step, TaxLine
 
 
 def explain(quote: Quote, names: Sequence[str]) -> list[Step]:
     """How the total came about, step by step. `names` are those of the lines, in order."""
-
-    def step(label: str, amount: int, *, counts: bool) -> Step:
-        return Step(label, text(amount, quote.currency), counts)
-
     steps = [
-        step(f"{line.quantity} x {name} at {text(line.price, quote.currency)}", line.subtotal, counts=True)
+        _step(quote, f"{line.quantity} x {name} at {text(line.price, quote.currency)}", line.subtotal)
         for line, name in zip(quote.lines, names, strict=True)
     ]
-    steps += [step("Discount", -quote.discount, counts=True)] if quote.discount else []
-    steps += [step("Shipping", quote.shipping, counts=True)] if quote.shipping else []
-    for tax in quote.taxes:
-        how = "contained in the prices" if quote.tax_included else "rounded half up for each line"
-        base = text(tax.taxable, quote.currency)
-        label = f"{tax.name}, {_percent(tax.rate_ppm)} of {base}, {how}"
-        steps.append(step(label, tax.amount, counts=not quote.tax_included))
-    steps.append(step("Total", quote.total, counts=False))
+    steps += [_step(quote, one.name, -one.amount) for one in quote.taken]
+    if quote.delivery:
+        label = f"Shipping: {quote.delivery.name}" if quote.delivery.name else "Shipping"
+        steps.append(_step(quote, label, quote.delivery.amount))
+        steps += [_step(quote, one.name, -one.amount) for one in quote.delivery.taken]
+    steps += [_of_tax(quote, tax) for tax in quote.taxes]
+    steps.append(_step(quote, "Total", quote.total, counts=False))
     return steps
+
+
+def _step(quote: Quote, label: str, amount: int, *, counts: bool = True) -> Step:
+    return Step(label, text(amount, quote.currency), counts)
+
+
+def _of_tax(quote: Quote, tax: TaxLine) -> Step:
+    how = "contained in the prices" if quote.tax_included else "rounded half up for each line"
+    label = f"{tax.name}, {_percent(tax.rate_ppm)} of {text(tax.taxable, quote.currency)}, {how}"
+    return _step(quote, label, tax.amount, counts=not quote.tax_included)
 
 
 def _percent(ppm: int) -> str:

@@ -11,11 +11,19 @@ class AmountOutOfRange(Invalid):
     title = "The amount is too large"
 
 
+class TaxRate(msgspec.Struct, frozen=True):
+    """A rate in millionths: 80000 is 8 %."""
+
+    name: str
+    rate_ppm: int
+
+
 class BasketLine(msgspec.Struct, frozen=True, gc=False):
-    """`quantity` units at `price` each."""
+    """`quantity` units at `price` each, and every tax on them: none, one, or a state's and a city's."""
 
     price: int
     quantity: int
+    taxes: tuple[TaxRate, ...] = ()
 
 
 class Discount(msgspec.Struct, frozen=True):
@@ -26,27 +34,20 @@ class Discount(msgspec.Struct, frozen=True):
     lines: tuple[int, ...] | None = None
 
 
-class TaxRate(msgspec.Struct, frozen=True):
-    """A rate in millionths: 80000 is 8 %."""
-
-    name: str
-    rate_ppm: int
-
-
 class Shipping(msgspec.Struct, frozen=True):
-    """What delivery costs, and the tax on it (None where it is not taxed)."""
+    """What delivery costs, what comes off that, and the taxes on what is left."""
 
     name: str
     amount: int
-    tax: TaxRate | None = None
+    taxes: tuple[TaxRate, ...] = ()
+    discounts: tuple[Discount, ...] = ()
 
 
 class Basket(msgspec.Struct, frozen=True):
-    """What is to be priced. `tax` holds for every line; `tax_included` says whether prices contain it."""
+    """What is to be priced. `tax_included` says whether prices contain their taxes, that of delivery too."""
 
     currency: str
     lines: list[BasketLine]
-    tax: TaxRate | None
     tax_included: bool
     discounts: tuple[Discount, ...] = ()
     shipping: Shipping | None = None
@@ -72,6 +73,21 @@ class TaxLine(msgspec.Struct, frozen=True):
     amount: int
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """What a discount took off in the end: never more than was left to take it from."""
+
+    name: str
+    amount: int
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """What delivery would cost, and what was taken off. `name` is that of the method, or empty."""
+
+    name: str
+    amount: int
+    taken: tuple[Taken, ...] = ()
+
+
 class Quote(msgspec.Struct, frozen=True):
     """What a basket costs. total = subtotal - discount + shipping + tax (where prices do not contain the tax)."""
 
@@ -84,6 +100,10 @@ class Quote(msgspec.Struct, frozen=True):
     tax: int
     shipping: int
     total: int
+    taken: tuple[Taken, ...] = ()
+    """The discounts on lines, in the order in which they were given; together `discount`."""
+    delivery: Delivery | None = None
+    """`shipping` is what is left of it."""
 
 
 class Step(msgspec.Struct, frozen=True, rename="camel"):
