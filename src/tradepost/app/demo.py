@@ -16,6 +16,7 @@ from tradepost.accounts import CustomerDraft
 from tradepost.app import demo_goods, demo_people, operating
 from tradepost.app.settings import Settings
 from tradepost.app.wiring import installation_secret
+from tradepost.carts import KeptCarts
 from tradepost.catalog import Draft
 from tradepost.core.actors import Actor, system
 from tradepost.core.ids import uuid7
@@ -50,7 +51,7 @@ async def seed(url: str, size: Size) -> Size:
     """Fills the default store up to a size, with a progress bar on a terminal; what it has afterwards."""
     async with _opened(url) as db:
         store = await db.write(_store)
-        filling = _Filling(db, store, orders.Desks(db, installation_secret(url)))
+        filling = _Filling(db, store, orders.Desks(db, installation_secret(url), KeptCarts()))
         with _progress() as progress:
             await filling.products(size.products, progress)
             await filling.customers(size.customers, progress)
@@ -103,7 +104,7 @@ async def _filled(url: str) -> Size:
     """An empty shop is filled; one that has products is left as it is."""
     async with _opened(url) as db:
         store = await db.write(_store)
-        counts = await _Filling(db, store, orders.Desks(db, b"")).counts()
+        counts = await _Filling(db, store, orders.Desks(db, b"", KeptCarts())).counts()
     return counts if counts.products else await seed(url, Size())
 
 

@@ -97,6 +97,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many mebibytes a spreadsheet may have that is imported."""
     search_seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.5
     """How often search looks for what has changed; 0 is never."""
+    cart_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    """After so many days an open cart that nobody touches is forgotten."""
+    hold_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
+    """How long stock that a shopper reserves is held for his cart; 0 is not at all."""
+    hold_units: Annotated[int, Meta(ge=1, le=1000000)] = 100
+    """Units that one customer, or one address of guests, may have reserved at once."""
     unpaid_minutes: Annotated[int, Meta(ge=0, le=525600)] = 0
     """After so long an order that nobody pays for is cancelled; 0 is never."""
     action_minutes: Annotated[int, Meta(ge=0, le=525600)] = 60

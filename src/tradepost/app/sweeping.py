@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from tradepost import payments, shipping
+from tradepost import carts, payments, shipping
 from tradepost.app.settings import Settings
 from tradepost.core.errors import Unavailable
 from tradepost.db import Database
@@ -29,6 +29,7 @@ class Sweeper:
         self._db = db
         self._seconds = settings.sweep_seconds
         self._unpaid_minutes = settings.unpaid_minutes
+        self._cart_days = settings.cart_days
         minutes = settings.action_minutes
         self._payments = payments.Sweep(db, providers, partial(paying.settle_order, db), action_minutes=minutes)
         settle = partial(parcels.settle_order, db)
@@ -50,6 +51,7 @@ class Sweeper:
         """Everything that is due now."""
         await self._payments.run_once()
         await self._parcels.run_once()
+        await carts.expire(self._db, idle_days=self._cart_days)
         if self._unpaid_minutes:
             await expiring.expire(self._db, minutes=self._unpaid_minutes)
 

@@ -18,6 +18,8 @@ from tradepost.app.following import Following
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
+from tradepost.carts import Holds, KeptCarts
+from tradepost.carts.api import routes as carts_routes
 from tradepost.catalog import OpeningStock
 from tradepost.catalog.api import routes as catalog_routes
 from tradepost.catalog.categories.api import routes as categories_routes
@@ -57,6 +59,7 @@ from tradepost.stores import Stores
 AREAS = [
     *(catalog_routes, images_routes, categories_routes, search_routes, inventory_routes),
     *orders_api.AREAS,
+    carts_routes,
     customers_routes,
     *accounts_api.AREAS,
     *(addresses_routes, payments_routes, spreadsheets_api.routes, events_routes),
@@ -102,7 +105,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
     db = database(settings, url)
     secret = installation_secret(url)
     stores = Stores(db)
-    desks = Desks(db, secret, batch=settings.batch_size)
+    desks = Desks(db, secret, KeptCarts(), batch=settings.batch_size)
     jar = CookieJar(secure=settings.public_url.startswith("https:"))
     csrf = Csrf(secret, origins=settings.allowed_origins | {settings.public_url})
     tokens = AccessTokens(db)
@@ -122,6 +125,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
         *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
         spreadsheets_api.Largest(settings.import_mib << 20),
+        Holds(settings.hold_minutes, settings.hold_units, settings.cart_days),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)

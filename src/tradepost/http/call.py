@@ -10,6 +10,7 @@ from tradepost.core.pages import CursorSigner
 from tradepost.db import Database
 from tradepost.http.answers import Answer
 from tradepost.http.clients import Clients
+from tradepost.http.csrf import SAFE
 from tradepost.idempotency import Claim
 
 Service = TypeVar("Service")
@@ -64,6 +65,11 @@ class Call:
     @property
     def path(self) -> str:
         return self._scope["path"]
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it changes nothing (RFC 9110, 9.2.1)."""
+        return self._scope["method"] in SAFE
 
     @property
     def query(self) -> bytes:

@@ -77,6 +77,21 @@ def levels_by_variant(rows: Iterable[Row]) -> dict[UUID, list[Level]]:
     }
 
 
+async def left(db: Reader, store_id: UUID, variant_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many of each tracked variant can be promised at this moment; it may be otherwise in the next."""
+    rows = await db.rows(
+        """
+        select variant_id, sum(on_hand - reserved)::bigint
+        from stock_level
+        where store_id = %(store_id)s
+          and variant_id = any(%(variant_ids)s)
+        group by variant_id
+        """,
+        {"store_id": store_id, "variant_ids": uuids(variant_ids)},
+    )
+    return dict(rows)
+
+
 async def holdings(db: Reader, store_id: UUID, order_id: UUID) -> list[Holding]:
     """What is promised to an order and has not left the house, in the order of ids."""
     rows = await db.rows(

@@ -8,6 +8,7 @@ from tradepost.orders.model import (
     OrderStatus,
     PlaceOrder,
     PriceChanged,
+    TooManyItems,
 )
 from tradepost.orders.placing import Desks, token_of
 from tradepost.orders.quoting import quote
@@ -22,6 +23,7 @@ __all__ = [
     "OrderStatus",
     "PlaceOrder",
     "PriceChanged",
+    "TooManyItems",
     "find",
     "page",
     "quote",

@@ -1,5 +1,6 @@
 """Where an order goes: an address that is given, or a copy of one that the ordering customer has."""
 
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -8,7 +9,20 @@ from tradepost.accounts import addresses
 from tradepost.core.errors import FieldError, ReferenceNotFound, invalid
 from tradepost.http import Call
 from tradepost.orders.model import Address
-from tradepost.orders.wire import OrderIn, address_of
+from tradepost.orders.wire import AddressIn, address_of
+
+
+class Addressed(Protocol):
+    """A body that says where an order goes."""
+
+    @property
+    def shipping_address(self) -> AddressIn | None: ...
+    @property
+    def billing_address(self) -> AddressIn | None: ...
+    @property
+    def shipping_address_id(self) -> UUID | None: ...
+    @property
+    def billing_address_id(self) -> UUID | None: ...
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -20,7 +34,7 @@ class Addresses(msgspec.Struct, frozen=True):
     """
 
 
-async def addresses_of(call: Call, body: OrderIn, *, customer_id: UUID | None) -> Addresses:
+async def addresses_of(call: Call, body: Addressed, *, customer_id: UUID | None) -> Addresses:
     """The addresses of an order, copied: later changes do not reach it. ValidationFailed.
 
     Read before the desk's turn, and only where an id is given. Somebody else's is as absent as any (C13).
@@ -45,7 +59,7 @@ async def addresses_of(call: Call, body: OrderIn, *, customer_id: UUID | None) -
     )
 
 
-def _named(body: OrderIn) -> dict[str, UUID]:
+def _named(body: Addressed) -> dict[str, UUID]:
     """Pointer to id. ValidationFailed where an address is given beside its id."""
     both = (
         ("/shippingAddressId", body.shipping_address_id, body.shipping_address),

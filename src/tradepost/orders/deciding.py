@@ -11,12 +11,13 @@ import msgspec
 from tradepost.accounts import Account
 from tradepost.catalog.offers import Offer
 from tradepost.core import clock, money
-from tradepost.core.actors import ActorKind
+from tradepost.core.actors import Actor, ActorKind
 from tradepost.core.errors import FieldError, ReferenceNotFound, ShopError, invalid
 from tradepost.core.ids import Ids
 from tradepost.core.texts import words_of
 from tradepost.idempotency import StoredAnswer
-from tradepost.inventory import InsufficientStock, Level, Movement, MovementKind, allocate, available
+from tradepost.inventory import Holding, InsufficientStock, Level, Movement, MovementKind, allocate, available
+from tradepost.orders.baskets import Basket, filled
 from tradepost.orders.model import (
     FulfillmentStatus,
     Item,
@@ -42,6 +43,7 @@ class Facts(msgspec.Struct):
     shelf: Shelf
     levels: dict[UUID, list[Level]]
     customers: dict[UUID, Account]
+    baskets: dict[UUID, Basket]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -66,6 +68,8 @@ class Decisions(msgspec.Struct):
     outcomes: list[Outcome | Exception] = msgspec.field(default_factory=list)
     orders: list[tuple[PlaceOrder, Order]] = msgspec.field(default_factory=list)
     movements: list[Movement] = msgspec.field(default_factory=list)
+    ordered: list[tuple[UUID, UUID]] = msgspec.field(default_factory=list)
+    """Kept baskets with the orders that they have become."""
     answers: list[tuple[bytes, StoredAnswer]] = msgspec.field(default_factory=list)
 
 
@@ -98,6 +102,8 @@ class _Deciding:
         facts = self._facts
         if request.claim and (kept := facts.kept.get(request.claim.key_hash)):
             return Again(request.claim.check(kept))
+        basket = facts.baskets.get(request.basket.id) if request.basket else None
+        request = filled(request, basket)
         customer = _customer(request, facts)
         if request.refusal:
             raise request.refusal
@@ -106,9 +112,13 @@ class _Deciding:
         quote = price_items(facts.store, request.items, picked)
         if request.expected_total is not None:
             check_total(request.expected_total, quote)
-        _check_stock(request.items, picked, facts.levels)
+        elif basket is not None:
+            check_seen(basket, picked, quote)
+        _check_stock(request.items, picked, facts.levels, basket.held if basket else ())
         facts.last_number += 1
         order = self._order(request, customer, picked, quote)
+        if basket is not None:
+            self._empty(basket, order.id, request.actor)
         self._reserve(request, picked, order.id)
         self.decisions.orders.append((request, order))
         return Placed(order, self._keep(request, order))
@@ -159,6 +169,25 @@ class _Deciding:
                     )
                 )
 
+    def _empty(self, basket: Basket, order_id: UUID, actor: Actor) -> None:
+        """The basket is this order from now on, and what was promised to it is free for the order to take."""
+        self._facts.baskets[basket.id] = msgspec.structs.replace(basket, is_open=False, order_id=order_id)
+        self.decisions.ordered.append((basket.id, order_id))
+        for holding in basket.held:
+            for level in self._facts.levels[holding.variant_id]:
+                if level.location_id == holding.location_id:
+                    level.reserved -= holding.units
+            self.decisions.movements.append(
+                Movement(
+                    variant_id=holding.variant_id,
+                    location_id=holding.location_id,
+                    kind=MovementKind.RELEASE,
+                    actor=actor,
+                    reserved_change=-holding.units,
+                    order_id=basket.hold_id,
+                )
+            )
+
     def _keep(self, request: PlaceOrder, order: Order) -> StoredAnswer | None:
         if request.claim is None or request.keep is None:
             return None
@@ -192,6 +221,19 @@ def check_total(expected_total: Decimal, quote: Quote) -> None:
         )
 
 
+def check_seen(basket: Basket, picked: Sequence[Offer], quote: Quote) -> None:
+    """PriceChanged where an item costs something else than its owner was shown, and he has not agreed to a total."""
+    changed = [
+        FieldError(
+            f"/items/{at}/price", "price_changed", f"was {money.text(seen, quote.currency)} when it was put in the cart"
+        )
+        for at, (seen, offer) in enumerate(zip(basket.seen, picked, strict=True))
+        if seen != offer.price
+    ]
+    if changed:
+        raise PriceChanged(errors=changed, extra={"quote": {"currency": quote.currency, **quote_members(quote)}})
+
+
 def quote_members(quote: Quote) -> dict[str, str]:
     """A quote's amounts in wire names."""
     amounts = {
@@ -204,16 +246,21 @@ def quote_members(quote: Quote) -> dict[str, str]:
     return {name: money.text(amount, quote.currency) for name, amount in amounts.items()}
 
 
-def _check_stock(items: Sequence[Item], picked: Sequence[Offer], levels: dict[UUID, list[Level]]) -> None:
-    """The same variant in several lines is summed before it is compared."""
+def _check_stock(
+    items: Sequence[Item], picked: Sequence[Offer], levels: dict[UUID, list[Level]], held: Sequence[Holding]
+) -> None:
+    """The same variant in several lines is summed before it is compared. What is held for the buyer is his to take."""
     needed: dict[UUID, int] = {}
+    own: dict[UUID, int] = {}
+    for holding in held:
+        own[holding.variant_id] = own.get(holding.variant_id, 0) + holding.units
     for item, offer in zip(items, picked, strict=True):
         if offer.track_inventory:
             needed[offer.variant_id] = needed.get(offer.variant_id, 0) + item.quantity
     short = {
         variant_id: left
         for variant_id, quantity in needed.items()
-        if (left := available(levels.get(variant_id, ()))) < quantity
+        if (left := available(levels.get(variant_id, ())) + own.get(variant_id, 0)) < quantity
     }
     if short:
         raise InsufficientStock(

@@ -118,6 +118,13 @@ def buyer_words(email: str | None, address: Address | None) -> frozenset[str]:
     return frozenset(found)
 
 
+class BasketRef(msgspec.Struct, frozen=True):
+    """A kept basket as the caller read it."""
+
+    id: UUID
+    version: int
+
+
 class PlaceOrder(msgspec.Struct, frozen=True):
     """A checked wish to order. `keep` renders the answer that the idempotency key of `claim` keeps.
 
@@ -137,6 +144,8 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     refusal: ShopError | None = None
     """What was found wrong before the turn; a kept answer goes before it."""
     words: frozenset[str] = frozenset()
+    basket: BasketRef | None = None
+    """Where the items are kept, in the place of `items`."""
     keep: "Callable[[Order], tuple[int, list[tuple[str, str]], bytes]] | None" = None
 
 

@@ -21,6 +21,7 @@ from tradepost.events import publish_first
 from tradepost.idempotency.store import FIND_MANY
 from tradepost.inventory import levels_by_variant, locking, write_movements
 from tradepost.orders import store
+from tradepost.orders.baskets import Basket, Baskets
 from tradepost.orders.deciding import Again, Decisions, Facts, Outcome, Placed, decide
 from tradepost.orders.events import OrderPlaced, Taken
 from tradepost.orders.model import Order, PlaceOrder
@@ -40,9 +41,10 @@ def token_of(secret: bytes, order_id: UUID) -> str:
 class Desks:
     """The placement desks of this process, one for each store."""
 
-    def __init__(self, db: Database, secret: bytes, *, batch: int = 128) -> None:
+    def __init__(self, db: Database, secret: bytes, baskets: Baskets, *, batch: int = 128) -> None:
         self._db = db
         self._secret = secret
+        self._baskets = baskets
         self._batch = batch
         self._desks: dict[UUID, Desk[PlaceOrder, Outcome]] = {}
 
@@ -50,14 +52,24 @@ class Desks:
         """Places an order with the next batch; answered after the commit.
 
         Raises VariantNotAvailable, ReferenceNotFound, CurrencyNotSupported, AmountOutOfRange, InsufficientStock,
-        PriceChanged, IdempotencyKeyReused (nothing was written), and what `Desk.submit` raises.
+        PriceChanged, IdempotencyKeyReused, of a kept basket CartAlreadyOrdered, Stale and CartEmpty (nothing was
+        written), and what `Desk.submit` raises.
         """
         store_id = request.actor.store_id
         desk = self._desks.get(store_id)
         if desk is None:
-            desk = Desk(self._db, _Placement(store_id, self._secret), limit=self._batch)
+            desk = Desk(self._db, _Placement(store_id, self._secret, self._baskets), limit=self._batch)
             self._desks[store_id] = desk
         return await desk.submit(request)
+
+    async def rehearse(self, request: PlaceOrder) -> Outcome:
+        """What would become of a request at this moment; nothing is written or promised. Raises as `place`."""
+        placement = _Placement(request.actor.store_id, self._secret, self._baskets)
+        async with self._db.transaction() as tx:
+            (outcome,) = await placement.decide(tx, [request])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def token_of(self, order_id: UUID) -> str:
         return token_of(self._secret, order_id)
@@ -70,9 +82,10 @@ class Desks:
 class _Placement:
     """What the desk of one store does with a batch."""
 
-    def __init__(self, store_id: UUID, secret: bytes) -> None:
+    def __init__(self, store_id: UUID, secret: bytes, baskets: Baskets) -> None:
         self._store_id = store_id
         self._secret = secret
+        self._baskets = baskets
         self._order_ids = Ids()
 
     async def turn(self, tx: Tx) -> None:
@@ -80,10 +93,19 @@ class _Placement:
 
     async def write(self, tx: Tx, batch: Sequence[PlaceOrder]) -> Sequence[Outcome | Exception]:
         facts = await self._load(tx, batch)
-        decisions = decide(batch, facts, order_ids=self._order_ids, token_of=lambda id_: token_of(self._secret, id_))
+        decisions = self._decide(batch, facts)
         if decisions.orders:
             await _write(tx, facts.store, facts.last_number, decisions)
+        if decisions.ordered:
+            await self._baskets.set_ordered(tx, self._store_id, decisions.ordered)
         return decisions.outcomes
+
+    async def decide(self, tx: Tx, batch: Sequence[PlaceOrder]) -> Sequence[Outcome | Exception]:
+        """What `write` would answer."""
+        return self._decide(batch, await self._load(tx, batch)).outcomes
+
+    def _decide(self, batch: Sequence[PlaceOrder], facts: Facts) -> Decisions:
+        return decide(batch, facts, order_ids=self._order_ids, token_of=lambda id_: token_of(self._secret, id_))
 
     async def settle(self, tx: Tx, answers: Sequence[Outcome | Exception]) -> bool:
         """A batch is written whole or not at all, so one order of it tells."""
@@ -91,8 +113,10 @@ class _Placement:
         return placed is None or await store.exists(tx, self._store_id, placed)
 
     async def _load(self, tx: Tx, batch: Sequence[PlaceOrder]) -> Facts:
-        """All facts in one round trip, and a second one for stock that was asked for by other names than its id."""
+        """All facts in one round trip; one before it for baskets, one behind it for stock not asked for by its id."""
+        baskets = await self._load_baskets(tx, [request.basket.id for request in batch if request.basket])
         items = list(chain.from_iterable(request.items for request in batch))
+        items += chain.from_iterable(basket.items for basket in baskets.values())
         named = sorted({item.ref for item in items if isinstance(item.ref, UUID)})
         keys = [request.claim.key_hash for request in batch if request.claim]
         customer_ids = [request.customer_id for request in batch if request.customer_id]
@@ -121,7 +145,13 @@ class _Placement:
             shelf=shelf,
             levels=levels,
             customers={row[0]: account_of(row) for row in (people[0] if people else ())},
+            baskets=baskets,
         )
+
+    async def _load_baskets(self, tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Basket]:
+        if not ids:
+            return {}
+        return self._baskets.read(await tx.together(*self._baskets.wanted(self._store_id, sorted(set(ids)))))
 
 
 def _to_millisecond(now: datetime) -> datetime:

@@ -11,11 +11,11 @@ from tradepost.events.api import EventOut, event_out
 from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
 from tradepost.http.paging import choose
-from tradepost.http.routes import replayed
-from tradepost.idempotency import IdempotencyKeyReused, StoredAnswer
+from tradepost.http.routes import DryRunQuery
+from tradepost.idempotency import IdempotencyKeyReused
 from tradepost.orders import quoting, store
 from tradepost.orders.addressing import Addresses, addresses_of
-from tradepost.orders.deciding import Again, Placed
+from tradepost.orders.answering import placed, rehearsed
 from tradepost.orders.life import READ_ALL, opened_all, visible
 from tradepost.orders.model import (
     CurrencyNotSupported,
@@ -27,8 +27,7 @@ from tradepost.orders.model import (
     VariantNotAvailable,
     buyer_words,
 )
-from tradepost.orders.placing import Desks
-from tradepost.orders.shown import OrderOut, PlacedOut, shown, whole
+from tradepost.orders.shown import OrderOut, PlacedOut, shown
 from tradepost.orders.store import SORTS
 from tradepost.orders.wire import (
     ExplanationOut,
@@ -37,7 +36,6 @@ from tradepost.orders.wire import (
     QuoteIn,
     QuoteOut,
     TimelineOut,
-    core_out,
     filter_of,
     items_of,
     quote_out,
@@ -96,6 +94,7 @@ async def quote_order(call: Call, body: QuoteIn) -> Answer:
     "POST",
     "/orders",
     body=OrderIn,
+    query=DryRunQuery,
     answer=PlacedOut,
     status=201,
     secured=True,
@@ -112,7 +111,7 @@ async def quote_order(call: Call, body: QuoteIn) -> Answer:
     ],
     example=_EXAMPLE,
 )
-async def place_order(call: Call, body: OrderIn) -> Answer:
+async def place_order(call: Call, query: DryRunQuery, body: OrderIn) -> Answer:
     """Place an order for several products.
 
     The server prices it and promises its stock, all or nothing, and answers when it is on disk. A guest gives an
@@ -120,22 +119,9 @@ async def place_order(call: Call, body: OrderIn) -> Answer:
     `billingAddressId` name addresses of the ordering customer, which are copied. With `expectedTotal`, an order at
     another total is refused (`price_changed`) with the new quote.
     """
-    desks = call.service(Desks)
     customer_id = _buyer(call.actor, body)
     request = _request(call, body, await addresses_of(call, body, customer_id=customer_id), customer_id=customer_id)
-    match await desks.place(request):
-        case Placed(_, StoredAnswer(status, headers, kept)):
-            pass
-        case Placed(order):
-            status, headers, kept = _keep(order)
-        case Again(stored):
-            answer = replayed(stored)
-            status, headers, kept = answer.status, answer.headers, answer.body
-    is_guest = call.actor.kind is ActorKind.GUEST
-    token = desks.token_of(_id_in(kept)) if is_guest else None
-    is_own = is_guest or (customer_id is not None and customer_id == call.actor.id)
-    said = whole(kept, call.actor, is_own=is_own, access_token=token)
-    return Answer(status, said, headers=[("cache-control", "no-store"), *headers])
+    return await (rehearsed if query.dry_run else placed)(call, request)
 
 
 @routes.get("/orders/{order_id}", answer=OrderOut, problems=[NotFound])
@@ -218,20 +204,6 @@ def _request(call: Call, body: OrderIn, to: Addresses, *, customer_id: UUID | No
         billing_address=to.billing,
         notes=body.notes,
         expected_total=body.expected_total,
-        claim=call.claim,
         refusal=to.refusal,
         words=buyer_words(body.email, to.shipping or to.billing),
-        keep=_keep,
     )
-
-
-def _keep(order: Order) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The answer to a placed order, as its idempotency key keeps it: see `shown.whole` for the rest."""
-    return 201, [("location", f"/api/v1/orders/{order.id}"), etag(order.version)], msgspec.json.encode(core_out(order))
-
-
-_ID_AT = len('{"id":"')
-
-
-def _id_in(core: bytes) -> UUID:
-    return UUID(core[_ID_AT : _ID_AT + 36].decode())
