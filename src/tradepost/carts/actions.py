@@ -110,7 +110,7 @@ async def add(tx: Tx, opened: Opened, asked: Wanted, currency: str) -> Opened:
 
     Raises VariantNotAvailable, InsufficientStock, TooManyItems, ValidationFailed.
     """
-    (offer,) = Shelf(list(opened.stand.offers.values())).pick([asked], pointer="")
+    offer = Shelf(list(opened.stand.offers.values())).one(asked)
     known = opened.cart.item_of(offer.variant_id)
     quantity = asked.quantity + (known.quantity if known else 0)
     check_quantity(quantity)

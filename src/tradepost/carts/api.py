@@ -41,7 +41,7 @@ from tradepost.http.cookies import CookieJar
 from tradepost.http.csrf import Csrf
 from tradepost.http.routes import DryRunQuery
 from tradepost.orders import Item as Wanted
-from tradepost.orders import TooManyItems, wire
+from tradepost.orders import TooManyItems
 from tradepost.orders.addressing import addresses_of
 from tradepost.orders.answering import placed, rehearsed
 from tradepost.orders.baskets import CartAlreadyOrdered, CartEmpty
@@ -57,6 +57,7 @@ from tradepost.orders.model import (
 )
 from tradepost.orders.quoting import price_items
 from tradepost.orders.shown import PlacedOut
+from tradepost.orders.wire import item_of
 from tradepost.pricing import AmountOutOfRange, explain
 from tradepost.stores import store_of
 
@@ -207,7 +208,7 @@ async def add_cart_item(call: Call, tx: Tx, body: CartItemIn) -> Answer:
 
     Refused where fewer can be sold at this moment; a cart promises nothing, so they may be gone in the next.
     """
-    (asked,) = wire.items_of([body], pointer="")
+    asked = item_of(body)
     opened = await _open(call, tx, more=[asked])
     return _shown(call, await actions.add(tx, opened, asked, store_of(call).currency), status=201)
 

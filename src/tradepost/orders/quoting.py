@@ -42,6 +42,13 @@ class Shelf:
             raise VariantNotAvailable(errors=problems)
         return picked
 
+    def one(self, item: Item, *, pointer: str = "") -> Offer:
+        """The offer of an item that stands alone. VariantNotAvailable."""
+        offer = self._find(item)
+        if not isinstance(offer, Offer):
+            raise VariantNotAvailable(errors=[FieldError(f"{pointer}/{item.key}", *offer)])
+        return offer
+
     def _find(self, item: Item) -> Offer | tuple[str, str]:
         if item.key is ItemKey.VARIANT:
             found = self._by_variant.get(item.ref) if isinstance(item.ref, UUID) else None

@@ -202,10 +202,11 @@ def items_of(items: list[ItemIn], *, pointer: str = "/items") -> list[Item]:
     if len(items) > MOST_ITEMS:
         detail = f"has {len(items)} items; {MOST_ITEMS} are possible"
         raise TooManyItems(errors=[FieldError(pointer, "too_many_items", detail)])
-    return [_item(f"{pointer}/{at}", item) for at, item in enumerate(items)]
+    return [item_of(item, pointer=f"{pointer}/{at}") for at, item in enumerate(items)]
 
 
-def _item(pointer: str, item: ItemIn) -> Item:
+def item_of(item: ItemIn, *, pointer: str = "") -> Item:
+    """ValidationFailed unless it has one name."""
     named = [
         (key, ref)
         for key, ref in (
