@@ -126,9 +126,15 @@ async def scene(shop: Shop) -> Scene:
     back = {"items": [{"itemId": order["items"][0]["id"], "quantity": 1}]}
     returned = (await shop.staff("POST", f"/orders/{order['id']}/returns", json=back)).json()
     callers = await _callers(shop, guest["accessToken"])
+    cart = (await ada.ask("POST", "/carts", json={})).json()
+    cart = (await ada.ask("POST", f"/carts/{cart['id']}/items", json=items["items"][0])).json()
+    wish = (await ada.ask("POST", "/orders", json=items, headers={"Prefer": "respond-async"})).json()
     me = (await ada.ask("GET", "/auth/me")).json()["account"]["id"]
     ids = {
         "order_id": order["id"],
+        "cart_id": cart["id"],
+        "item_id": cart["items"][0]["id"],
+        "request_id": wish["id"],
         "ref": mug["id"],
         "category": home["id"],
         "image_id": mug["images"][0]["id"],
@@ -189,7 +195,8 @@ async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
                (select count(*) from product_variant), (select count(*) from idempotency_answer),
                (select count(*) from proof), (select count(*) from shipment), (select count(*) from order_note),
                (select count(*) from payment), (select sum(version) from sales_order),
-               (select count(*) from product_import where state = 'WAITING')
+               (select count(*) from product_import where state = 'WAITING'),
+               (select sum(version) from cart), (select count(*) from order_request)
         """
     )
 

@@ -48,6 +48,7 @@ RIGHTS = {
     "release_cart": or_owner("carts:write"),
     "check_out": or_owner("carts:write"),
     "order_from_cart": PUBLIC,
+    "read_order_request": or_owner("orders:read"),
     "list_orders": or_person("orders:read"),
     "read_order": or_owner("orders:read"),
     "order_timeline": or_owner("orders:read"),

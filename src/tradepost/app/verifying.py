@@ -46,7 +46,7 @@ INVARIANTS = [
     ),
     Invariant(
         "I1",
-        "what is promised is what live orders took and has not left, for each order and variant",
+        "what is promised is what live orders took and has not left, and what carts hold, for each of them and variant",
         """
         select *
         from (
@@ -65,6 +65,12 @@ INVARIANTS = [
             and exists (select from stock_level as level
                         where level.store_id = line.store_id and level.variant_id = line.variant_id)
           group by line.store_id, line.order_id, line.variant_id
+          union all
+          select item.store_id, cart.hold_id, item.variant_id, item.held
+          from cart
+          join cart_item as item on item.store_id = cart.store_id and item.cart_id = cart.id
+          where cart.hold_id is not null
+            and item.held > 0
         ) as wanted
         full join (
           select store_id, order_id, variant_id, sum(reserved_change) as promised

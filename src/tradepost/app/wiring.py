@@ -15,6 +15,7 @@ from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
 from tradepost.app import health, paying, shipping
 from tradepost.app.following import Following
+from tradepost.app.intake import Intake
 from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
@@ -46,7 +47,7 @@ from tradepost.http.resources import Router
 from tradepost.http.routes import Gate, Operation, resources
 from tradepost.inventory.api import routes as inventory_routes
 from tradepost.mail import Outbox, mailer_of, sender_of
-from tradepost.orders import Desks
+from tradepost.orders import Desks, Requests, answering
 from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
 from tradepost.payments.api import routes as payments_routes
@@ -106,6 +107,8 @@ def application(settings: Settings, url: str) -> ASGIApp:
     secret = installation_secret(url)
     stores = Stores(db)
     desks = Desks(db, secret, KeptCarts(), batch=settings.batch_size)
+    requests = Requests(db, desks, secret, answering.keep)
+    intake = Intake(requests, seconds=settings.sweep_seconds)
     jar = CookieJar(secure=settings.public_url.startswith("https:"))
     csrf = Csrf(secret, origins=settings.allowed_origins | {settings.public_url})
     tokens = AccessTokens(db)
@@ -122,7 +125,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
     services = Services(
         db,
         CursorSigner(secret),
-        *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
+        *(stores, desks, requests, OpeningStock(inventory.open_stock), clients, limits),
         *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
         spreadsheets_api.Largest(settings.import_mib << 20),
         Holds(settings.hold_minutes, settings.hold_units, settings.cart_days),
@@ -137,10 +140,12 @@ def application(settings: Settings, url: str) -> ASGIApp:
         background.run("rules of addresses", asyncio.to_thread(addresses.load_rules))
         sweeper.start()
         following.start()
+        intake.start()
         try:
             yield
         finally:
             await following.stop()
+            await intake.stop()
             await sweeper.stop()
             await desks.close()
             await background.close()

@@ -43,7 +43,7 @@ from tradepost.http.routes import DryRunQuery
 from tradepost.orders import Item as Wanted
 from tradepost.orders import TooManyItems
 from tradepost.orders.addressing import addresses_of
-from tradepost.orders.answering import placed, rehearsed
+from tradepost.orders.answering import RequestedOut, ordered
 from tradepost.orders.baskets import CartAlreadyOrdered, CartEmpty
 from tradepost.orders.model import (
     BasketRef,
@@ -331,6 +331,7 @@ async def release_cart(call: Call, tx: Tx) -> Answer:
     body=CheckoutIn,
     query=DryRunQuery,
     answer=PlacedOut,
+    later=RequestedOut,
     status=201,
     secured=True,
     problems=_ORDERING,
@@ -351,6 +352,7 @@ async def check_out(call: Call, query: DryRunQuery, body: CheckoutIn) -> Answer:
     body=FromCartIn,
     query=DryRunQuery,
     answer=PlacedOut,
+    later=RequestedOut,
     status=201,
     secured=True,
     problems=_ORDERING,
@@ -384,7 +386,7 @@ async def _ordered(call: Call, cart_id: UUID, query: DryRunQuery, body: Checkout
         basket=BasketRef(cart.id, cart.version if expected is None else expected),
         words=buyer_words(body.email, to.shipping or to.billing),
     )
-    return await (rehearsed if query.dry_run else placed)(call, request)
+    return await ordered(call, request, dry_run=query.dry_run)
 
 
 def _owner(call: Call, permission: str) -> Owner:

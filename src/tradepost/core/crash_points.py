@@ -13,6 +13,8 @@
 | `label_after_call` | that a label is wanted; its carrier has sold it |
 | `import_before_commit` | the batches before this one, which is written, and not committed |
 | `undo_before_commit` | the same of an undo |
+| `request_taken` | a wish to order, and that somebody works on it |
+| `request_placed` | the same, and its order; the wish does not know |
 """
 
 import os
@@ -30,6 +32,7 @@ PLACES = (
 )
 """Where money moves."""
 LABEL_PLACES = ("label_before_call", "label_after_call")
+REQUEST_PLACES = ("request_taken", "request_placed")
 _armed: set[Path] = set()
 
 

@@ -104,6 +104,12 @@ class Call:
             raise Stale
         return int(match[1])
 
+    @property
+    def prefers_later(self) -> bool:
+        """Whether the caller would rather have 202 at once (RFC 7240, 4.1)."""
+        wanted = (self.header(b"prefer") or "").split(",")
+        return any(one.partition(";")[0].strip().lower() == "respond-async" for one in wanted)
+
     @staticmethod
     def json(value: object, *, status: int = 200, headers: list[tuple[str, str]] | None = None) -> Answer:
         """A personal answer: it is not to be kept by anybody on the way."""

@@ -40,7 +40,12 @@ def document(
     operations: Sequence[Operation], rights: Mapping[str, str], tags: Sequence[tuple[str, str]], *, version: str
 ) -> Document:
     """The whole document. Each operation shows its permission as `x-permission`, or that it is public."""
-    types = [kind for operation in operations for kind in (operation.body, operation.query, operation.answer) if kind]
+    types = [
+        kind
+        for operation in operations
+        for kind in (operation.body, operation.query, operation.answer, operation.later)
+        if kind
+    ]
     schemas, components = msgspec.json.schema_components(
         [*types, Problem], ref_template=_REF, schema_hook=_amount_schema
     )
@@ -103,17 +108,19 @@ def _security(permission: str) -> list[Document]:
 
 
 def _successes(operation: Operation, by_type: Document) -> Document:
-    statuses = [operation.status, http.HTTPStatus.ACCEPTED] if operation.may_be_later else [operation.status]
-    found = {str(int(status)): _success(operation, status, by_type) for status in statuses}
+    found = {str(operation.status): _success(operation, operation.status, operation.answer, by_type)}
+    if operation.may_be_later or operation.later:
+        kind = operation.later or operation.answer
+        found["202"] = _success(operation, http.HTTPStatus.ACCEPTED, kind, by_type)
     if operation.kept_unless is not None:
         found["304"] = {"description": "The ETag is one of If-None-Match: you have it already"}
     return found
 
 
-def _success(operation: Operation, status: int, by_type: Document) -> Document:
+def _success(operation: Operation, status: int, kind: Any, by_type: Document) -> Document:  # noqa: ANN401 - a type
     shown: Document = {"description": http.HTTPStatus(status).phrase}
-    if operation.answer is not None:
-        shown["content"] = {"application/json": {"schema": by_type[str(operation.answer)]}}
+    if kind is not None:
+        shown["content"] = {"application/json": {"schema": by_type[str(kind)]}}
     elif operation.media != JSON:
         shown["content"] = {operation.media: {"schema": {"type": "string"}}}
     return shown
@@ -133,6 +140,9 @@ def _parameters(operation: Operation, components: Document) -> list[Document]:
         ]
     if operation.kept_unless is not None:
         found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    if operation.later is not None:
+        schema = {"type": "string", "enum": ["respond-async"]}
+        found.append({"name": "Prefer", "in": "header", "schema": schema})
     if operation.signature is not None:
         schema = {"type": "string", "minLength": 1}
         found.append({"name": operation.signature, "in": "header", "required": True, "schema": schema})

@@ -96,6 +96,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The answer is the same for all who lack this permission, and is kept for them for a moment."""
     may_be_later: bool = False
     """Whether it may also answer 202: what was asked for is under way."""
+    later: Any = None
+    """What it answers with 202 where the caller prefers that (`Prefer: respond-async`)."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
     signature: str | None = None

@@ -12,6 +12,7 @@ from tradepost.orders.model import (
 )
 from tradepost.orders.placing import Desks, token_of
 from tradepost.orders.quoting import quote
+from tradepost.orders.receiving import Requests
 from tradepost.orders.store import find, page
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "OrderStatus",
     "PlaceOrder",
     "PriceChanged",
+    "Requests",
     "TooManyItems",
     "find",
     "page",

@@ -21,6 +21,12 @@ class OrderPlaced(Fact, frozen=True):
     items: list[Taken]
 
 
+class OrderRequested(Fact, frozen=True):
+    """A wish to order is on disk; the order that it becomes has events of its own."""
+
+    subject_type = "order_request"
+
+
 class OrderStatusChanged(Fact, frozen=True):
     """One of its three statuses moved; `from_` and `to` are the order's own, and may be the same."""
 

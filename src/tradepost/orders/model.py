@@ -146,7 +146,11 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     words: frozenset[str] = frozenset()
     basket: BasketRef | None = None
     """Where the items are kept, in the place of `items`."""
-    keep: "Callable[[Order], tuple[int, list[tuple[str, str]], bytes]] | None" = None
+    keep: "Keep | None" = None
+
+
+Keep = Callable[["Order"], tuple[int, list[tuple[str, str]], bytes]]
+"""Renders the answer to a placement as its key keeps it: status, headers, body."""
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):

@@ -135,6 +135,11 @@ def order_out(opened: Opened) -> OrderOut:
     )
 
 
+def placed_out(opened: Opened, *, access_token: str | None) -> PlacedOut:
+    """An order as who placed it gets it."""
+    return PlacedOut(**msgspec.structs.asdict(order_out(opened)), access_token=access_token)
+
+
 def actions_out(facts: Facts, currency: str, *, actor: Actor, is_own: bool) -> list[ActionOut]:
     return [_action_out(action, facts, currency, actor=actor, is_own=is_own) for action in Action]
 

@@ -15,7 +15,7 @@ from tradepost.http.routes import DryRunQuery
 from tradepost.idempotency import IdempotencyKeyReused
 from tradepost.orders import quoting, store
 from tradepost.orders.addressing import Addresses, addresses_of
-from tradepost.orders.answering import placed, rehearsed
+from tradepost.orders.answering import RequestedOut, ordered
 from tradepost.orders.life import READ_ALL, opened_all, visible
 from tradepost.orders.model import (
     CurrencyNotSupported,
@@ -96,6 +96,7 @@ async def quote_order(call: Call, body: QuoteIn) -> Answer:
     body=OrderIn,
     query=DryRunQuery,
     answer=PlacedOut,
+    later=RequestedOut,
     status=201,
     secured=True,
     problems=[
@@ -121,7 +122,7 @@ async def place_order(call: Call, query: DryRunQuery, body: OrderIn) -> Answer:
     """
     customer_id = _buyer(call.actor, body)
     request = _request(call, body, await addresses_of(call, body, customer_id=customer_id), customer_id=customer_id)
-    return await (rehearsed if query.dry_run else placed)(call, request)
+    return await ordered(call, request, dry_run=query.dry_run)
 
 
 @routes.get("/orders/{order_id}", answer=OrderOut, problems=[NotFound])
