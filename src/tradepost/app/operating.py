@@ -20,6 +20,7 @@ from tradepost.db import Database, Tx
 from tradepost.db.checks import check_server
 from tradepost.db.migrations import pending
 from tradepost.mail import MailNotSent, SmtpMailer, sender_of, server_of
+from tradepost.orders.store.requests import forget_requests
 from tradepost.spreadsheets import receiving
 
 _SECRETS = {
@@ -83,6 +84,7 @@ async def tidy(url: str) -> Forgotten:
     try:
         await db.write(accounts.forget_old)
         await db.write(receiving.forget_abandoned)
+        await db.write(forget_requests)
         return Forgotten(await db.write(idempotency.delete_older), await payments.forget_old(db))
     finally:
         await db.close()

@@ -37,6 +37,7 @@ from tradepost.db import Tx
 from tradepost.db.arrays import uuids
 from tradepost.http import Answer, Call, Routes, cookies
 from tradepost.http.call import etag
+from tradepost.http.clients import counted_as
 from tradepost.http.cookies import CookieJar
 from tradepost.http.csrf import Csrf
 from tradepost.http.routes import DryRunQuery
@@ -314,7 +315,7 @@ async def reserve_cart(call: Call, tx: Tx) -> Answer:
     All or nothing; asked for again, the time begins anew. How long, and how many units for one customer or one
     address, are settings of the shop.
     """
-    held_by = f"account:{call.actor.id}" if call.actor.session_id else f"address:{call.client}"
+    held_by = f"account:{call.actor.id}" if call.actor.session_id else f"address:{counted_as(call.client)}"
     opened, _ = await holding.reserve(tx, await _open(call, tx), call.service(Holds), held_by=held_by)
     return _shown(call, opened)
 

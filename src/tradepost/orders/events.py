@@ -21,7 +21,7 @@ class OrderPlaced(Fact, frozen=True):
     items: list[Taken]
 
 
-class OrderRequested(Fact, frozen=True):
+class OrderRequestReceived(Fact, frozen=True):
     """A wish to order is on disk; the order that it becomes has events of its own."""
 
     subject_type = "order_request"

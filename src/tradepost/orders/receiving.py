@@ -23,7 +23,7 @@ from tradepost.idempotency import Claim, StoredAnswer
 from tradepost.idempotency.store import FIND_MANY
 from tradepost.orders import store
 from tradepost.orders.deciding import Again, Placed
-from tradepost.orders.events import OrderRequested
+from tradepost.orders.events import OrderRequestReceived
 from tradepost.orders.model import Address, BasketRef, Item, ItemKey, Keep, PlaceOrder, buyer_words
 from tradepost.orders.placing import Desks, token_of
 from tradepost.orders.store.requests import MOST_ATTEMPTS, Ended, NewRequest, Taken
@@ -185,7 +185,7 @@ class _Intake:
     async def _insert(self, tx: Tx, wishes: Sequence[_Wish]) -> None:
         new = [NewRequest(wish.id, _written(wish), wish.request.customer_id, self._token_hash(wish)) for wish in wishes]
         await store.insert_requests(tx, self._store_id, new)
-        await publish_first(tx, [(wish.id, OrderRequested(), wish.request.actor) for wish in wishes])
+        await publish_first(tx, [(wish.id, OrderRequestReceived(), wish.request.actor) for wish in wishes])
 
     def _token_hash(self, wish: _Wish) -> bytes | None:
         if wish.request.actor.kind is not ActorKind.GUEST:
