@@ -72,6 +72,15 @@ def check_country(code: str, *, pointer: str) -> None:
     _known(code, pointer)
 
 
+def state(written: str, country: str, *, pointer: str) -> str:
+    """A state as addresses keep it: its code where the country has such, else as it is written. ValidationFailed."""
+    known = _known(country, pointer)
+    found = known.states.get(_folded(written)) if known.states else written.strip()
+    if not found:
+        raise invalid(pointer, "unknown_state", "is no state, province or region of this country")
+    return found
+
+
 def phone(number: str | None, country: str, *, pointer: str) -> str | None:
     """A number in E.164, read as one dials it in the country; a blank one is None. ValidationFailed.
 
