@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import psycopg
 
-from tradepost import catalog, inventory
+from tradepost import catalog, inventory, tax
 from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, addresses
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
@@ -53,13 +53,14 @@ from tradepost.search.api import Searching
 from tradepost.search.api import routes as search_routes
 from tradepost.spreadsheets import api as spreadsheets_api
 from tradepost.stores import Stores
+from tradepost.tax.api import routes as tax_routes
 
 AREAS = [
     *(catalog_routes, images_routes, categories_routes, search_routes, inventory_routes),
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,
-    *(addresses_routes, payments_routes, spreadsheets_api.routes, events_routes),
+    *(addresses_routes, payments_routes, tax_routes, spreadsheets_api.routes, events_routes),
 ]
 _SECRET_WAIT = 60.0
 
@@ -113,6 +114,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
     limits = Limits(_counter(settings), clients, settings.rates)
     providers = paying.providers_of(settings, db)
     carriers = shipping.carriers(settings)
+    taxes = tax.service_of(settings.tax_provider)
     sweeper = Sweeper(settings, db, providers, carriers)
     engine = PostgresEngine(db)
     following = Following(Follower(db, engine), seconds=settings.search_seconds)
@@ -120,7 +122,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
         db,
         CursorSigner(secret),
         *(stores, desks, OpeningStock(inventory.open_stock), clients, limits),
-        *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
+        *(providers, paying.stripe_inbox_of(settings), carriers, taxes, Searching(engine)),
         spreadsheets_api.Largest(settings.import_mib << 20),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
@@ -143,6 +145,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
             await outbox.close()
             await providers.close()
             await carriers.close()
+            await taxes.close()
             passwords.close()
             await db.close()
             await limits.close()

@@ -8,7 +8,7 @@ _NOT_PART = re.compile(r"[\s-]+")
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A country (ISO 3166-1 alpha-2), perhaps a state and a postal code of it. `normal` makes two of them comparable."""
+    """A country (ISO 3166-1 alpha-2), and perhaps a state and a postal code of it. Two are compared as `normal`."""
 
     country: str
     state: str | None = None

@@ -7,14 +7,15 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from tradepost.catalog.model import STANDARD_TAX
 from tradepost.core.changes import applied
 from tradepost.core.errors import Conflict, FieldError, invalid
 from tradepost.core.money import round_half_up
 from tradepost.core.places import normal_postal_code, normal_state
 from tradepost.pricing import TaxRate
 
-STANDARD = "standard"
-"""The tax class of what has no other; its rates hold where a class has none of its own."""
+STANDARD = STANDARD_TAX
+"""The tax class of what is said to be of no other; its rates hold where a class has none of its own."""
 MOST_RATES = 5000
 MOST_LAYERS = 10
 PPM = 1_000_000
