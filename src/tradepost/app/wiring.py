@@ -51,6 +51,7 @@ from tradepost.payments.api import routes as payments_routes
 from tradepost.search import Follower, PostgresEngine
 from tradepost.search.api import Searching
 from tradepost.search.api import routes as search_routes
+from tradepost.shipping.methods.api import routes as methods_routes
 from tradepost.spreadsheets import api as spreadsheets_api
 from tradepost.stores import Stores
 from tradepost.tax.api import routes as tax_routes
@@ -60,7 +61,7 @@ AREAS = [
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,
-    *(addresses_routes, payments_routes, tax_routes, spreadsheets_api.routes, events_routes),
+    *(addresses_routes, payments_routes, tax_routes, methods_routes, spreadsheets_api.routes, events_routes),
 ]
 _SECRET_WAIT = 60.0
 
