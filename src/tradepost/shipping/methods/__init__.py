@@ -13,6 +13,7 @@ from tradepost.shipping.methods.model import (
     Zone,
     ZoneDraft,
 )
+from tradepost.shipping.methods.store import has_zones
 
 __all__ = [
     "Area",
@@ -33,5 +34,6 @@ __all__ = [
     "change_zone",
     "create_method",
     "create_zone",
+    "has_zones",
     "wanted",
 ]

@@ -60,6 +60,14 @@ async def get_zone(db: Reader, store_id: UUID, zone_id: UUID) -> Zone:
     return _zone(row)
 
 
+async def has_zones(db: Reader, store_id: UUID) -> bool:
+    """Whether the store has a zone, active or not."""
+    found: bool = await db.value(
+        "select exists (select from shipping_zone where store_id = %(store_id)s)", {"store_id": store_id}
+    )
+    return found
+
+
 async def active_zones(db: Reader, store_id: UUID) -> list[Zone]:
     rows = await db.rows(
         """
