@@ -1,7 +1,7 @@
 from tradepost.core import money
 from tradepost.core.errors import NotFound, ReferenceNotFound, Stale
 from tradepost.db import Tx
-from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
+from tradepost.http import Amount, Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
 from tradepost.shipping.methods import actions, store
 from tradepost.shipping.methods.choosing import Methods, Parcel, wanted
@@ -108,7 +108,7 @@ async def list_shipping_methods(call: Call, query: ShippingMethodsQuery) -> Answ
 async def preview_shipping_options(call: Call, query: OptionsQuery) -> Answer:
     """Show what a parcel could be sent by, and what that costs, in the store's currency; and why not otherwise."""
     currency = store_of(call).currency
-    subtotal = money.parse_field(query.subtotal, currency, pointer="?subtotal")
+    subtotal = money.parse_field(query.subtotal or Amount(0), currency, pointer="?subtotal")
     parcel = Parcel(place_of(query), query.weight, subtotal, query.items, currency)
     statement, params = wanted(call.actor.store_id)
     async with call.db.read() as db:

@@ -215,7 +215,7 @@ class OptionsQuery(In):
     state: State | None = None
     postal_code: PostalCode | None = None
     weight: Grams = 0
-    subtotal: Amount = Amount(0)
+    subtotal: Amount | None = None
     items: Items = 1
 
 
