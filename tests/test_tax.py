@@ -313,7 +313,7 @@ async def test_an_exemption_is_kept_changed_and_ended(shop: Shop) -> None:
     ("fields", "pointer", "code"),
     [
         ({"customerId": str(uuid4())}, "/customerId", "reference_not_found"),
-        ({"vatNumber": "NL004495445B02"}, "/vatNumber", "invalid_vat_number"),
+        ({"vatNumber": "NL004495446B01"}, "/vatNumber", "invalid_vat_number"),
         ({"vatNumber": "DE123456789"}, "/vatNumber", "invalid_vat_number"),
         ({"vatNumber": "US1"}, "/vatNumber", "invalid_vat_number"),
         ({"country": "XX"}, "/country", "unknown_country"),

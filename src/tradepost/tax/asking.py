@@ -93,7 +93,7 @@ class _Heard(msgspec.Struct, frozen=True):
 def _checked(rates: Mapping[str, tuple[TaxRate, ...]], question: Question) -> dict[str, tuple[TaxRate, ...]]:
     """What was asked for, of an answer that makes sense. TaxServiceUnavailable for one that does not."""
     try:
-        heard = msgspec.convert({"rates": dict(rates)}, _Heard, from_attributes=True)
+        heard = msgspec.convert(msgspec.to_builtins({"rates": dict(rates)}), _Heard)
     except (msgspec.ValidationError, TypeError, ValueError) as error:
         raise TaxServiceUnavailable(f"its answer is none: {error}") from None
     missing = [one for one in question.classes if one not in heard.rates]

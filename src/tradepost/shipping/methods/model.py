@@ -233,6 +233,8 @@ def check_method(method: MethodFacts, currency: str) -> None:
 
 def _check_table(table: Table, basis: Basis, pointer: str) -> None:
     last = len(table.steps) - 1
+    if not 0 <= last < MOST_STEPS:
+        raise invalid(f"{pointer}/steps", "out_of_range", f"must be 1 to {MOST_STEPS} steps")
     if basis is Basis.FLAT and (last > 0 or table.steps[0].up_to is not None):
         raise invalid(f"{pointer}/steps", "not_allowed", "a flat price is one step without upTo")
     for at, step in enumerate(table.steps):

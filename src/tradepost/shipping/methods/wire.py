@@ -18,7 +18,6 @@ from tradepost.http import Amount, In, Out, PageQuery
 from tradepost.shipping.methods.choosing import NotOffered, Option
 from tradepost.shipping.methods.model import (
     MOST_CURRENCIES,
-    MOST_STEPS,
     Area,
     Basis,
     Method,
@@ -113,7 +112,7 @@ class PricesIn(In, kw_only=True):
     subtotal, after discounts, of `freeAbove` on it costs nothing.
     """
 
-    steps: Annotated[list[PriceStepIn], Meta(min_length=1, max_length=MOST_STEPS)]
+    steps: list[PriceStepIn]
     per_additional: Amount | None = None
     free_above: Amount | None = None
     min_subtotal: Amount | None = None
