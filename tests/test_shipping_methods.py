@@ -8,9 +8,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import sql
 
 from tests.shop import Shop, same_problem
 from tradepost.app import demo
+from tradepost.app.verifying import verify
 from tradepost.core.places import Place
 from tradepost.shipping import methods
 from tradepost.shipping.methods import (
@@ -253,6 +255,22 @@ async def test_of_many_who_take_a_code_at_once_one_gets_it(shop: Shop) -> None:
     other = await method(shop, where, "other")
     renamed = await shop.staff("PATCH", f"/shipping-methods/{other['id']}", json={"code": "parcel"})
     assert same_problem(renamed, 409, "shipping_code_taken", "/code")
+
+
+async def test_zones_and_prices_that_cannot_be_are_found(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = await zone(shop, "DE", "FR"), await zone(shop, "AT")
+    await method(shop, one)
+    assert verify(shop.url)
+    for falsify in (
+        sql.SQL("update shipping_zone set places = {} where id = {}").format(
+            sql.Literal('[{"country": "FR", "state": null, "postalPrefix": null}]'), sql.Literal(other["id"])
+        ),
+        "update store set currency = 'EUR'",
+    ):
+        await shop.change(falsify)
+        assert not verify(shop.url)
+        assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("BROKEN I22")]) == 1
+        await shop.change("update shipping_zone set is_active = false where name = 'Zone'")
 
 
 @pytest.mark.parametrize(

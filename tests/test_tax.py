@@ -11,6 +11,7 @@ from tests.server import tradepost
 from tests.sheets import imported, parsed, sheet
 from tests.shop import Shop, same_problem
 from tradepost.app import demo, taxing
+from tradepost.app.verifying import verify
 from tradepost.catalog.offers import offers, offers_of
 from tradepost.core.places import Place
 from tradepost.db import Database
@@ -176,6 +177,15 @@ async def test_of_two_who_move_rates_onto_each_other_at_once_one_does(shop: Shop
         assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
+async def test_rates_that_overlap_all_the_same_are_found(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    await written(shop, state="Berlin", validTo=NEW_YEAR)
+    await written(shop, state="Berlin", validFrom=NEW_YEAR)
+    assert verify(shop.url)
+    await shop.change("update tax_rate set valid_to = '2027-01-01T00:00:00.000001Z' where valid_from is null")
+    assert not verify(shop.url)
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("BROKEN I19")]
+
+
 async def test_a_rate_that_is_ended_holds_no_longer_and_makes_room(shop: Shop) -> None:
     rate = await written(shop)
     assert await charged(shop, "country=DE") == "19"
@@ -214,6 +224,7 @@ async def test_a_change_needs_the_version_that_was_read(shop: Shop) -> None:
     ("fields", "pointer", "code"),
     [
         ({"country": "XX"}, "/country", "unknown_country"),
+        ({"state": "CA"}, "/state", "unknown_state"),
         ({"country": "US", "state": "Bavaria"}, "/state", "unknown_state"),
         ({"rate": "100.0001"}, "/rate", "out_of_range"),
         ({"rate": "-1"}, "/rate", "out_of_range"),

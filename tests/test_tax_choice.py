@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tradepost.accounts.addresses import rules
 from tradepost.core.places import Place
 from tradepost.pricing import TaxRate
 from tradepost.tax import Exempt, Exemptions, Rates, net_unit
@@ -61,6 +62,12 @@ def test_a_place_is_the_same_however_it_is_written() -> None:
     for written in ("SW1Y 4JH", "sw1y4jh", " SW1Y-4JH "):
         assert names(rows, Place("GB", None, written)) == ["town"]
     assert names([rate("state", state="NEW YORK")], Place("US", " new  york ")) == ["state"]
+
+
+def test_the_place_of_an_address_has_codes_where_its_country_has_them() -> None:
+    assert rules.whereabouts("US", " california ", "90210-1234") == Place("US", "CA", "902101234")
+    assert rules.whereabouts("US", "Utopia", " ") == Place("US", "UTOPIA")
+    assert rules.whereabouts("XX", None, None) == Place("XX")
 
 
 def test_layers_add_up_in_their_order() -> None:

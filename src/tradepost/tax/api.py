@@ -96,10 +96,8 @@ async def change_tax_rate(call: Call, tx: Tx, body: TaxRatePatch) -> Answer:
 
     For a rate that changes at a certain time, let this one end then, and create another that begins.
     """
-    rate_id = call.id("tax_rate_id")
-    await rates.lock_all(tx, call.actor.store_id)
-    changes = changes_of(body, await rates.get(tx, call.actor.store_id, rate_id))
-    rate = await actions.change_rate(tx, rate_id, changes, actor=call.actor, expected_version=call.expected_version())
+    changes, expected = changes_of(body), call.expected_version()
+    rate = await actions.change_rate(tx, call.id("tax_rate_id"), changes, actor=call.actor, expected_version=expected)
     return call.json(rate_out(rate), headers=[etag(rate.version)])
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from tradepost.accounts.addresses import rules
 from tradepost.catalog.model import STANDARD_TAX
 from tradepost.core.changes import applied
 from tradepost.core.errors import Conflict, FieldError, invalid
@@ -177,9 +178,11 @@ def _check_time(facts: RateFacts | ExemptionFacts, before: RateFacts | Exemption
 
 
 def _written(facts: Facts) -> Facts:
+    """ValidationFailed for a country or a state that there is not."""
+    rules.check_country(facts.country, pointer="/country")
     return msgspec.structs.replace(
         facts,
-        state=normal_state(facts.state) if facts.state else None,
+        state=normal_state(rules.state(facts.state, facts.country, pointer="/state")) if facts.state else None,
         postal_prefix=normal_postal_code(facts.postal_prefix) if facts.postal_prefix else None,
     )
 

@@ -172,8 +172,8 @@ def draft_of(body: TaxRateIn) -> RateDraft:
     """Raises ValidationFailed."""
     return RateDraft(
         name=body.name,
-        country=_country(body.country),
-        state=_state(body.state, body.country),
+        country=body.country,
+        state=body.state,
         postal_prefix=body.postal_prefix,
         tax_class=body.tax_class,
         rate_ppm=_ppm(body.rate),
@@ -183,14 +183,12 @@ def draft_of(body: TaxRateIn) -> RateDraft:
     )
 
 
-def changes_of(body: TaxRatePatch, rate: Rate) -> RateChanges:
-    """The changes to a rate: a state is read as one of the country that the rate has then. Raises ValidationFailed."""
-    country = rate.country if body.country is UNSET else _country(body.country)
-    state = rate.state if body.state is UNSET else body.state
+def changes_of(body: TaxRatePatch) -> RateChanges:
+    """Raises ValidationFailed."""
     return RateChanges(
         name=body.name,
-        country=country,
-        state=_state(state, country),
+        country=body.country,
+        state=body.state,
         postal_prefix=body.postal_prefix,
         tax_class=body.tax_class,
         rate_ppm=UNSET if body.rate is UNSET else _ppm(body.rate),
@@ -290,10 +288,6 @@ def lookup_out(place: Place, tax_class: str, answered: Answered, *, tax_included
 def _country(country: str) -> str:
     rules.check_country(country, pointer="/country")
     return country
-
-
-def _state(state: str | None, country: str) -> str | None:
-    return None if state is None else rules.state(state, country, pointer="/state")
 
 
 def _ppm(rate: Amount) -> int:

@@ -166,6 +166,7 @@ async def read_shipping_method(call: Call) -> Answer:
 async def change_shipping_method(call: Call, tx: Tx, body: ShippingMethodPatch) -> Answer:
     """Change some fields of a method. Orders keep what they were placed with."""
     method_id = call.id("method_id")
+    # What `upTo` counts depends on the basis, which nobody may change between its reading and this change.
     await store.lock_all(tx, call.actor.store_id)
     basis = (await store.get_method(tx, call.actor.store_id, method_id)).basis
     method = await actions.change_method(
