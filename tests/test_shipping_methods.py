@@ -257,6 +257,34 @@ async def test_of_many_who_take_a_code_at_once_one_gets_it(shop: Shop) -> None:
     assert same_problem(renamed, 409, "shipping_code_taken", "/code")
 
 
+async def test_a_store_has_so_many_zones_and_methods_and_no_more(shop: Shop) -> None:
+    where = await zone(shop, "DE")
+    await method(shop, where)
+    await shop.change(
+        """
+        insert into shipping_zone (store_id, id, name, places, is_rest_of_world, is_active)
+        select store_id, gen_random_uuid(), 'Filled', jsonb_build_array(number), false, true
+        from shipping_zone, generate_series(2, 200) as number
+        """
+    )
+    await shop.change(
+        """
+        insert into shipping_method (store_id, id, zone_id, code, name, description, tax_class, is_pickup, basis,
+                                     prices, sort_order, is_active)
+        select store_id, gen_random_uuid(), zone_id, number, name, '', tax_class, false, basis, prices, 0, true
+        from shipping_method, generate_series(2, 200) as number
+        """
+    )
+    await shop.change("update shipping_zone set places = jsonb_build_array(jsonb_build_object('country', id))")
+    more = await shop.staff("POST", "/shipping-zones", json={"name": "More", "places": [{"country": "AT"}]})
+    assert same_problem(more, 409, "too_many_shipping_zones")
+    body = {"zoneId": where["id"], "code": "more", "name": "More"} | FLAT
+    assert same_problem(await shop.staff("POST", "/shipping-methods", json=body), 409, "too_many_shipping_methods")
+    kept = await shop.staff("POST", "/shipping-methods", json=body | {"isActive": False})
+    back = await shop.staff("PATCH", f"/shipping-methods/{kept.json()['id']}", json={"isActive": True})
+    assert same_problem(back, 409, "too_many_shipping_methods")
+
+
 async def test_zones_and_prices_that_cannot_be_are_found(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = await zone(shop, "DE", "FR"), await zone(shop, "AT")
     await method(shop, one)

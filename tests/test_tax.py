@@ -169,12 +169,24 @@ async def test_of_many_who_write_the_same_rate_at_once_one_does(shop: Shop) -> N
     assert await shop.rows("select count(*) from tax_rate") == [(3,)]
 
 
-async def test_of_two_who_move_rates_onto_each_other_at_once_one_does(shop: Shop) -> None:
-    books, food = await written(shop, taxClass="books"), await written(shop, taxClass="food")
+async def test_of_many_who_move_rates_to_one_place_at_once_one_does(shop: Shop) -> None:
+    paths = [f"/tax-rates/{(await written(shop, taxClass=f'class-{at}'))['id']}" for at in range(8)]
     for target in ("one", "two", "three"):
-        paths = [f"/tax-rates/{one['id']}" for one in (books, food)]
         answers = await asyncio.gather(*(shop.staff("PATCH", path, json={"taxClass": target}) for path in paths))
-        assert sorted(answer.status_code for answer in answers) == [200, 409]
+        assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+
+
+async def test_a_store_has_so_many_rates_and_no_more(shop: Shop) -> None:
+    await shop.change(
+        """
+        insert into tax_rate (store_id, id, name, country, tax_class, postal_prefix, rate_ppm, layer, valid_to, source)
+        select store.id, gen_random_uuid(), 'VAT', 'DE', 'standard', number, 0, 0, ended.at, 'staff'
+        from store, generate_series(1, 4999) as number, (values (null), (now())) as ended (at)
+        """
+    )
+    await written(shop)
+    again = await shop.staff("POST", "/tax-rates", json={"name": "VAT", "country": "FR", "rate": "20"})
+    assert same_problem(again, 409, "too_many_tax_rates")
 
 
 async def test_rates_that_overlap_all_the_same_are_found(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
