@@ -26,6 +26,7 @@ _REFUSALS = {"unauthenticated", "forbidden", "session_revoked"}
 _ROLES = {
     "orders": ["orders:read"],
     "shop": ["products:write", "stock:adjust", "stock:read"],
+    "books": ["taxes:read", "shipping:read"],
     "little": ["nothing:else"],
 }
 
@@ -130,6 +131,7 @@ async def scene(shop: Shop) -> Scene:
     cart = (await ada.ask("POST", f"/carts/{cart['id']}/items", json=items["items"][0])).json()
     wish = (await ada.ask("POST", "/orders", json=items, headers={"Prefer": "respond-async"})).json()
     me = (await ada.ask("GET", "/auth/me")).json()["account"]["id"]
+    zone = (await shop.staff("POST", "/shipping-zones", json={"name": "DE", "places": [{"country": "DE"}]})).json()
     ids = {
         "order_id": order["id"],
         "cart_id": cart["id"],
@@ -147,9 +149,27 @@ async def scene(shop: Shop) -> Scene:
         "session_id": (await ada.ask("GET", "/auth/sessions")).json()["items"][-1]["id"],
         "role_id": (await shop.staff("GET", "/staff-roles")).json()["items"][0]["id"],
         "import_id": (await _import(shop))["id"],
+        "tax_rate_id": (await shop.staff("POST", "/tax-rates", json=_TAX)).json()["id"],
+        "exemption_id": (await _exemption(shop, me))["id"],
+        "zone_id": zone["id"],
+        "method_id": (await _method(shop, zone["id"]))["id"],
         "key_id": (await shop.staff("GET", "/api-keys")).json()["items"][0]["id"],
     }
     return Scene(callers, {"X-API-Key": await _other_store(shop)}, ids)
+
+
+_TAX = {"name": "VAT", "country": "AT", "rate": "20"}
+
+
+async def _exemption(shop: Shop, customer_id: str) -> dict[str, Any]:
+    body = {"customerId": customer_id, "reason": "Embassy"}
+    return (await shop.staff("POST", "/tax-exemptions", json=body)).json()
+
+
+async def _method(shop: Shop, zone_id: str) -> dict[str, Any]:
+    prices = {"USD": {"steps": [{"amount": "5.00"}]}}
+    body = {"zoneId": zone_id, "code": "post", "name": "Post", "basis": "FLAT", "prices": prices}
+    return (await shop.staff("POST", "/shipping-methods", json=body)).json()
 
 
 async def _import(shop: Shop) -> dict[str, Any]:
@@ -196,7 +216,9 @@ async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
                (select count(*) from proof), (select count(*) from shipment), (select count(*) from order_note),
                (select count(*) from payment), (select sum(version) from sales_order),
                (select count(*) from product_import where state = 'WAITING'),
-               (select sum(version) from cart), (select count(*) from order_request)
+               (select sum(version) from cart), (select count(*) from order_request),
+               (select sum(version) from tax_rate), (select sum(version) from tax_exemption),
+               (select sum(version) from shipping_zone), (select sum(version) from shipping_method)
         """
     )
 

@@ -212,6 +212,25 @@ def rebuild_search(store: str | None) -> None:
 
 
 @program.group()
+def tax() -> None:
+    """What is taxed how."""
+
+
+@tax.command("load-eu")
+@click.option("--store", default=None, help="The store's slug; without it, the default store.")
+def load_eu(store: str | None) -> None:
+    """Load the VAT rates of the European Union's countries. What staff have written or changed stays."""
+    from tradepost.app import taxing
+
+    with _database(_settings()) as url:
+        done = asyncio.run(taxing.load_europe(url, slug=store))
+        click.echo(
+            f"{done.created} rates created, {done.replaced} replaced, {done.same} as they were, {done.kept} left to "
+            f"staff; data of {done.dated}"
+        )
+
+
+@program.group()
 def keys() -> None:
     """API keys for staff and programs."""
 

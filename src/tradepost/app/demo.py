@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tradepost import accounts, catalog, inventory, orders, stores
 from tradepost.accounts import CustomerDraft
-from tradepost.app import demo_goods, demo_people, operating
+from tradepost.app import demo_goods, demo_people, demo_shipping, operating
 from tradepost.app.settings import Settings
 from tradepost.app.wiring import installation_secret
 from tradepost.carts import KeptCarts
@@ -51,6 +51,7 @@ async def seed(url: str, size: Size) -> Size:
     """Fills the default store up to a size, with a progress bar on a terminal; what it has afterwards."""
     async with _opened(url) as db:
         store = await db.write(_store)
+        await db.write(partial(demo_shipping.ensure, currency=store.currency, actor=system(store.id)))
         filling = _Filling(db, store, orders.Desks(db, installation_secret(url), KeptCarts()))
         with _progress() as progress:
             await filling.products(size.products, progress)

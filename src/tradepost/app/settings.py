@@ -110,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payments: str = "manual"
     """Payment providers, separated by commas: manual (cash, bank transfer), stripe, and fake to try things out. The
     first that takes a method is asked."""
+    tax_provider: str = "table"
+    """Who says what tax is due: table (the shop's own rates), or fake to try a service out."""
     stripe_secret_key: str | None = None
     """Stripe's secret key; stripe needs it."""
     stripe_webhook_secrets: str = ""
@@ -258,6 +260,10 @@ def _check(name: str, value: str) -> None:
             carriers.check_names(_listed(value))
         else:
             (carriers.table_of if name == "shipping_table" else carriers.place_of)(value)
+    elif name == "tax_provider":
+        from tradepost import tax  # noqa: PLC0415 - see above
+
+        tax.check_name(value)
 
 
 def _check_public_url(url: str) -> None:

@@ -28,7 +28,7 @@ _EXPORTS = {"products": exporting.products, "customers": exporting.customers, "o
 KINDS = tuple(_EXPORTS)
 
 
-class _opened:  # noqa: N801 - reads as a verb
+class opened:  # noqa: N801 - reads as a verb
     """A database of its own for the length of a block, and a store by its slug; NotFound where there is none."""
 
     def __init__(self, url: str, slug: str | None) -> None:
@@ -54,7 +54,7 @@ async def import_products(
     settings: Settings, url: str, file: Path, wishes: Wishes, *, slug: str | None, errors: Path | None
 ) -> bool:
     """Imports a file, after whatever waits before it; whether every row was right."""
-    async with _opened(url, slug) as (db, shop):
+    async with opened(url, slug) as (db, shop):
         most = settings.import_mib << 20
         run = await receiving.receive(db, _pieces(file), wishes, actor=system(shop.id), most=most)
         run = await db.write(partial(receiving.begin, run=run))
@@ -63,14 +63,14 @@ async def import_products(
 
 async def undo(url: str, import_id: UUID, *, slug: str | None) -> bool:
     """Takes an import back; whether all of it was taken back."""
-    async with _opened(url, slug) as (db, shop):
+    async with opened(url, slug) as (db, shop):
         run = await db.write(partial(_ask_undo, store_id=shop.id, import_id=import_id))
         return await _carry_out(db, run, None)
 
 
 async def resume(url: str, *, slug: str | None) -> int:
     """Works off what waits or was left in the middle of one store; how many imports."""
-    async with _opened(url, slug) as (db, shop):
+    async with opened(url, slug) as (db, shop):
         return await _work_off(Imports(db, store_id=shop.id))
 
 
@@ -92,7 +92,7 @@ async def _work_off(imports: Imports) -> int:
 
 
 async def export(url: str, kind: str, output: BinaryIO, *, slug: str | None) -> None:
-    async with _opened(url, slug) as (db, shop):
+    async with opened(url, slug) as (db, shop):
         async for piece in _EXPORTS[kind](db, shop):
             output.write(piece)
 

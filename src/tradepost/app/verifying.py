@@ -321,6 +321,44 @@ INVARIANTS = [
            or variant.price is null and variant.is_active and product.status = 'ACTIVE'
         """,
     ),
+    Invariant(
+        "I19",
+        "of tax rates of one place, class and layer, no two are valid at the same time",
+        """
+        select one.store_id, one.country, one.state, one.postal_prefix, one.tax_class, one.layer, one.id, other.id
+        from tax_rate as one
+        join tax_rate as other on other.store_id = one.store_id
+                              and other.id > one.id
+                              and other.country = one.country
+                              and other.state is not distinct from one.state
+                              and other.postal_prefix is not distinct from one.postal_prefix
+                              and other.tax_class = one.tax_class
+                              and other.layer = one.layer
+        where tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
+        """,
+    ),
+    Invariant(
+        "I22",
+        "no place is in two shipping zones",
+        """
+        select zone.store_id, place.area::text, count(*) as zones
+        from shipping_zone as zone
+        cross join lateral jsonb_array_elements(zone.places) as place (area)
+        where zone.is_active
+        group by zone.store_id, place.area
+        having count(*) > 1
+        """,
+    ),
+    Invariant(
+        "I22",
+        "every shipping method has prices in the currency of its store",
+        """
+        select method.store_id, method.code, store.currency
+        from shipping_method as method
+        join store on store.id = method.store_id
+        where not method.prices ? store.currency
+        """,
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import psycopg
 
-from tradepost import catalog, inventory
+from tradepost import catalog, inventory, tax
 from tradepost.accounts import AccessTokens, AccountMails, Identity, Passwords, addresses
 from tradepost.accounts import api as accounts_api
 from tradepost.accounts.addresses.api import routes as addresses_routes
@@ -54,8 +54,10 @@ from tradepost.payments.api import routes as payments_routes
 from tradepost.search import Follower, PostgresEngine
 from tradepost.search.api import Searching
 from tradepost.search.api import routes as search_routes
+from tradepost.shipping.methods.api import routes as methods_routes
 from tradepost.spreadsheets import api as spreadsheets_api
 from tradepost.stores import Stores
+from tradepost.tax.api import routes as tax_routes
 
 AREAS = [
     *(catalog_routes, images_routes, categories_routes, search_routes, inventory_routes),
@@ -63,7 +65,7 @@ AREAS = [
     carts_routes,
     customers_routes,
     *accounts_api.AREAS,
-    *(addresses_routes, payments_routes, spreadsheets_api.routes, events_routes),
+    *(addresses_routes, payments_routes, tax_routes, methods_routes, spreadsheets_api.routes, events_routes),
 ]
 _SECRET_WAIT = 60.0
 
@@ -119,6 +121,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
     limits = Limits(_counter(settings), clients, settings.rates)
     providers = paying.providers_of(settings, db)
     carriers = shipping.carriers(settings)
+    taxes = tax.service_of(settings.tax_provider)
     sweeper = Sweeper(settings, db, providers, carriers)
     engine = PostgresEngine(db)
     following = Following(Follower(db, engine), seconds=settings.search_seconds)
@@ -126,7 +129,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
         db,
         CursorSigner(secret),
         *(stores, desks, requests, OpeningStock(inventory.open_stock), clients, limits),
-        *(providers, paying.stripe_inbox_of(settings), carriers, Searching(engine)),
+        *(providers, paying.stripe_inbox_of(settings), carriers, taxes, Searching(engine)),
         spreadsheets_api.Largest(settings.import_mib << 20),
         Holds(settings.hold_minutes, settings.hold_units, settings.cart_days),
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
@@ -152,6 +155,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
             await outbox.close()
             await providers.close()
             await carriers.close()
+            await taxes.close()
             passwords.close()
             await db.close()
             await limits.close()

@@ -18,6 +18,8 @@ MOST_VARIANTS = 100
 MOST_IMAGES = 50
 MOST_CATEGORIES = 20
 WRITE = "products:write"
+STANDARD_TAX = "standard"
+"""The tax class of what is said to be of no other."""
 _MOST_NAME = 200
 
 
@@ -171,6 +173,7 @@ class ProductFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     options: Options = ()
     category_id: UUID | None = None
     category_ids: tuple[UUID, ...] = ()
+    tax_class: str = STANDARD_TAX
 
 
 class Draft(ProductFacts, frozen=True, kw_only=True):
@@ -251,6 +254,7 @@ class ProductChanges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     options: Options | UnsetType = UNSET
     category_id: UUID | UnsetType | None = UNSET
     category_ids: tuple[UUID, ...] | UnsetType = UNSET
+    tax_class: str | UnsetType = UNSET
     variant: VariantChanges | UnsetType = UNSET
 
     @property

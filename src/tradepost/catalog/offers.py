@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from tradepost.catalog.model import STANDARD_TAX
 from tradepost.db.arrays import texts, uuids
 from tradepost.db.connections import Row, Statement
 
@@ -23,6 +24,7 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
     track_inventory: bool
     image_url: str | None = None
     """The variant's image, or else the product's first."""
+    tax_class: str = STANDARD_TAX
 
     @property
     def name(self) -> str:
@@ -42,7 +44,8 @@ def offers_of(
                 where image.store_id = variant.store_id
                   and image.product_id = variant.product_id
                 order by image.id is distinct from variant.image_id, image.position
-                limit 1)
+                limit 1),
+               product.tax_class
         from product_variant as variant
         join product on product.store_id = variant.store_id and product.id = variant.product_id
         where variant.store_id = %(store_id)s

@@ -58,8 +58,8 @@ class VariantOut(Out, kw_only=True):
 class ProductOut(Out, kw_only=True):
     """Price, SKU, weight and the like are those of the cheapest active variant, stock is that of all of them.
 
-    `costPrice`, `lowStockThreshold` and `basePrice`, which is that of variants without a price of their own, are for
-    staff. `categoryId` is the main category, `categoryIds` are further ones.
+    `costPrice`, `lowStockThreshold`, `taxClass` and `basePrice`, which is that of variants without a price of their
+    own, are for staff. `categoryId` is the main category, `categoryIds` are further ones.
     """
 
     id: UUID
@@ -86,6 +86,7 @@ class ProductOut(Out, kw_only=True):
     seo_description: str | None
     category_id: UUID | None
     category_ids: list[UUID]
+    tax_class: str | UnsetType = UNSET
     images: list[ImageOut]
     options: list[OptionOut]
     variants: list[VariantOut]
@@ -123,6 +124,7 @@ def staff_product(product: Product, currency: str) -> ProductOut:
     shown.base_price = _amount(product.price, currency)
     shown.cost_price = _amount(lead.cost_price, currency)
     shown.low_stock_threshold = lead.low_stock_threshold
+    shown.tax_class = product.tax_class
     return shown
 
 

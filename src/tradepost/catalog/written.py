@@ -11,6 +11,7 @@ from tradepost.catalog.model import (
     MOST_CATEGORIES,
     MOST_IMAGES,
     MOST_VARIANTS,
+    STANDARD_TAX,
     Dimensions,
     Draft,
     ImageDraft,
@@ -39,6 +40,9 @@ OptionName = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"\S")]
 OptionValue = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
 Combination = Annotated[dict[OptionName, OptionValue], Meta(max_length=10, examples=[{"size": "M"}])]
 Categories = Annotated[list[UUID], Meta(max_length=MOST_CATEGORIES)]
+TaxClass = Annotated[
+    str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$(?!\n)", examples=["reduced"])
+]
 Quantity = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Threshold = Annotated[int, Meta(ge=0, le=1_000_000)]
 Grams = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -119,6 +123,7 @@ class ProductIn(In, kw_only=True):
     seo_description: ShortText | None = None
     category_id: UUID | None = None
     category_ids: Categories = msgspec.field(default_factory=list)
+    tax_class: TaxClass = STANDARD_TAX
     images: Annotated[list[ImageIn], Meta(max_length=MOST_IMAGES)] = msgspec.field(default_factory=list)
     options: OptionList = msgspec.field(default_factory=list)
     variants: Annotated[list[VariantIn], Meta(min_length=1, max_length=MOST_VARIANTS)] | None = None
@@ -188,6 +193,7 @@ class ProductPatch(In, kw_only=True):
     seo_description: ShortText | UnsetType | None = UNSET
     category_id: UUID | UnsetType | None = UNSET
     category_ids: Categories | UnsetType = UNSET
+    tax_class: TaxClass | UnsetType = UNSET
     options: OptionList | UnsetType = UNSET
 
 
@@ -232,6 +238,7 @@ def draft_of(body: ProductIn, currency: str) -> Draft:
         options=_options(body.options),
         category_id=body.category_id,
         category_ids=tuple(body.category_ids),
+        tax_class=body.tax_class,
         images=tuple(image_of(image, f"/images/{at}") for at, image in enumerate(body.images)),
         variants=_variants(body, currency),
     )
@@ -338,6 +345,7 @@ def changes_of(body: ProductPatch, currency: str) -> ProductChanges:
         options=UNSET if body.options is UNSET else _options(body.options),
         category_id=body.category_id,
         category_ids=UNSET if body.category_ids is UNSET else tuple(body.category_ids),
+        tax_class=body.tax_class,
         variant=VariantChanges(
             sku=body.sku,
             barcode=body.barcode,

@@ -226,10 +226,12 @@ create table product (
   updated_at timestamptz not null default now(),
   price bigint check (price >= 0 and price < 1000000000000000),
   options jsonb not null default '[]',
+  tax_class text not null default 'standard',
   constraint product_slug_once unique (store_id, slug)
 );
 comment on column product.price is 'What variants without a price of their own cost, in minor units; null where there is none yet.';
 comment on column product.options is 'Names and values that tell variants apart, both in the order in which they are shown: [{"name": "size", "values": ["S", "M"]}].';
+comment on column product.tax_class is 'Which of a country''s rates it is taxed with: see tax_rate.';
 create index product_by_status on product (store_id, status, id);
 create index product_by_name on product (store_id, name, id);
 create index product_featured on product (store_id, id) where is_featured;
@@ -929,6 +931,99 @@ comment on column product_import_change.stock is 'By variant, how many units the
 create index product_import_change_of_product on product_import_change (store_id, product_id);
 create index product_import_change_to_undo on product_import_change (store_id, import_id, product_id)
   where is_undone is null;
+
+create table tax_rate (
+  store_id uuid not null references store,
+  id uuid not null,
+  name text not null,
+  country text not null check (country ~ '^[A-Z]{2}$'),
+  state text,
+  postal_prefix text,
+  tax_class text not null,
+  rate_ppm integer not null check (rate_ppm between 0 and 1000000),
+  layer smallint not null check (layer between 0 and 9),
+  valid_from timestamptz,
+  valid_to timestamptz,
+  source text not null check (source in ('staff', 'eu')),
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint tax_rate_ends_after_it_begins check (valid_from <= valid_to)
+);
+comment on table tax_rate is 'Of a layer, the most specific rate that is valid at the moment holds; those of different layers add up. Two of the same place, class and layer never overlap in time: that is checked with the store''s rates locked, as an exclusion constraint over text needs an extension.';
+comment on column tax_rate.valid_from is 'From this moment on, and up to valid_to, which is not part of it; null has no limit. A rate that was taken back before it began has an empty time.';
+comment on column tax_rate.postal_prefix is 'In capitals, without spaces and hyphens, as state is in capitals. Null is the whole state or country.';
+create index tax_rate_of_country on tax_rate (store_id, country);
+-- After its other indexes, as that of product is.
+alter table tax_rate add primary key (store_id, id);
+
+create table tax_exemption (
+  store_id uuid not null references store,
+  id uuid not null,
+  customer_id uuid not null,
+  country text check (country ~ '^[A-Z]{2}$'),
+  reason text not null,
+  certificate text,
+  vat_number text,
+  valid_from timestamptz,
+  valid_to timestamptz,
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint tax_exemption_ends_after_it_begins check (valid_from <= valid_to),
+  foreign key (store_id, customer_id) references account
+);
+comment on table tax_exemption is 'Customers who pay no tax: in a country, or everywhere where country is null.';
+create index tax_exemption_of_customer on tax_exemption (store_id, customer_id);
+alter table tax_exemption add primary key (store_id, id);
+
+create table shipping_zone (
+  store_id uuid not null references store,
+  id uuid not null,
+  name text not null,
+  places jsonb not null,
+  is_rest_of_world boolean not null,
+  is_active boolean not null,
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint shipping_zone_is_somewhere check (is_rest_of_world or places <> '[]')
+);
+comment on column shipping_zone.places is 'Countries, states and beginnings of postal codes: [{"country": "FR", "state": null, "postalPrefix": "20"}]. No place is in two active zones: that is checked with the store''s zones locked.';
+create unique index shipping_zone_one_rest_of_world on shipping_zone (store_id) where is_rest_of_world and is_active;
+-- After its other indexes, as that of product is.
+alter table shipping_zone add primary key (store_id, id);
+
+create table shipping_method (
+  store_id uuid not null,
+  id uuid not null,
+  zone_id uuid not null,
+  code text not null,
+  name text not null,
+  description text not null,
+  tax_class text not null,
+  is_pickup boolean not null,
+  location_id uuid,
+  min_days smallint check (min_days >= 0),
+  max_days smallint check (max_days >= min_days),
+  min_weight integer check (min_weight >= 0),
+  max_weight integer check (max_weight >= min_weight),
+  basis text not null check (basis in ('FLAT', 'WEIGHT', 'SUBTOTAL', 'ITEMS')),
+  prices jsonb not null,
+  sort_order integer not null,
+  is_active boolean not null,
+  version integer not null default 1 check (version > 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint shipping_code_once unique (store_id, code),
+  constraint shipping_location_is_for_pickup check (is_pickup or location_id is null),
+  foreign key (store_id, zone_id) references shipping_zone,
+  foreign key (store_id, location_id) references stock_location
+);
+comment on column shipping_method.prices is 'By currency, in minor units: {"EUR": {"steps": [{"upTo": 2000, "amount": 490}], "perAdditional": 0, "freeAbove": 5000}}. What upTo counts, basis says: grams, minor units or items. That of the store''s currency is always there.';
+comment on column shipping_method.is_active is 'What is no longer offered stays, as orders have its code.';
+create index shipping_method_of_zone on shipping_method (store_id, zone_id);
+alter table shipping_method add primary key (store_id, id);
 
 create table cart (
   store_id uuid not null references store,

@@ -31,6 +31,7 @@ _SAME = {
     "isFeatured": "is_featured",
     "seoTitle": "seo_title",
     "seoDescription": "seo_description",
+    "taxClass": "tax_class",
 }
 """Fields of a product that are taken as they are."""
 

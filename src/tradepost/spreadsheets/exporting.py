@@ -120,6 +120,7 @@ def _product(
         product.is_featured,
         product.seo_title,
         product.seo_description,
+        product.tax_class,
         written_path(paths[product.category_id]) if product.category_id in paths else None,
         " | ".join(homes),
         " ".join(image.url for image in product.images),

@@ -8,7 +8,7 @@ from tradepost.spreadsheets.model import Layout, SpreadsheetUnusable, unusable
 
 PRODUCT = (
     *("slug", "name", "description", "shortDescription", "status", "isFeatured", "seoTitle", "seoDescription"),
-    *("category", "categories", "images", "imageAlts"),
+    *("taxClass", "category", "categories", "images", "imageAlts"),
 )
 """What is a product's: said in its first row, and in the others the same or nothing."""
 

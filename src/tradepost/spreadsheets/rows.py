@@ -234,6 +234,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "isFeatured": _flag,
     "seoTitle": _read(written.SeoTitle),
     "seoDescription": _read(written.ShortText),
+    "taxClass": _trimmed(written.TaxClass),
     "category": _path,
     "categories": _paths,
     "images": _images,

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from tradepost.core import places
 from tradepost.core.errors import FieldError, ValidationFailed, invalid
 
 _MOST_COUNTRIES = 26 * 26
@@ -70,6 +71,26 @@ def load() -> None:
 def check_country(code: str, *, pointer: str) -> None:
     """ValidationFailed for two letters that no country has (ISO 3166-1)."""
     _known(code, pointer)
+
+
+def state(written: str, country: str, *, pointer: str) -> str:
+    """A state as addresses keep it: its code where the country has such, else as it is written. ValidationFailed."""
+    known = _known(country, pointer)
+    found = known.states.get(_folded(written)) if known.states else written.strip()
+    if not found:
+        raise invalid(pointer, "unknown_state", "is no state, province or region of this country")
+    return found
+
+
+def whereabouts(country: str, state: str | None, postal_code: str | None) -> places.Place:
+    """Where an address is, as prices see it. A state that its country does not know stays as it is written.
+
+    That of an order may be anything: only what customers keep is `checked`.
+    """
+    known = _country(country)
+    written = _filled(state)
+    named = known.states.get(_folded(written), written) if known and written else written
+    return places.Place(country, named, postal_code).normal()
 
 
 def phone(number: str | None, country: str, *, pointer: str) -> str | None:

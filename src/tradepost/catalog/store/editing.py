@@ -27,13 +27,15 @@ async def set_products(tx: Tx, store_id: UUID, products: Sequence[Product]) -> l
             seo_description = changed.seo_description,
             price = changed.price,
             options = changed.options::jsonb,
+            tax_class = changed.tax_class,
             version = version + 1,
             updated_at = now()
         from unnest(%(ids)b::uuid[], %(names)b::text[], %(descriptions)b::text[], %(short_descriptions)b::text[],
                     %(statuses)b::text[], %(featured)b::boolean[], %(seo_titles)b::text[],
-                    %(seo_descriptions)b::text[], %(prices)b::int8[], %(options)b::text[])
+                    %(seo_descriptions)b::text[], %(prices)b::int8[], %(options)b::text[],
+                    %(tax_classes)b::text[])
              as changed (id, name, description, short_description, status, is_featured, seo_title, seo_description,
-                         price, options)
+                         price, options, tax_class)
         where product.store_id = %(store_id)s
           and product.id = changed.id
         returning product.id, product.version, product.updated_at
@@ -50,6 +52,7 @@ async def set_products(tx: Tx, store_id: UUID, products: Sequence[Product]) -> l
             "seo_descriptions": [product.seo_description for product in products],
             "prices": [product.price for product in products],
             "options": [json_text(product.options) for product in products],
+            "tax_classes": [product.tax_class for product in products],
         },
     )
     written: dict[UUID, tuple[int, datetime]] = {id_: (version, at) for id_, version, at in rows}

@@ -24,7 +24,7 @@ _OPTIONS = msgspec.json.Decoder(Options)
 _COLUMNS: LiteralString = """
     select product.id, product.slug, product.name, product.description, product.short_description, product.status,
            product.is_featured, product.seo_title, product.seo_description, product.version, product.created_at,
-           product.updated_at, product.price, product.options::text,
+           product.updated_at, product.price, product.options::text, product.tax_class,
            (select belonging.category_id
             from product_category as belonging
             where belonging.store_id = product.store_id
@@ -322,7 +322,7 @@ def _keys(product: Product, sort: Sort) -> list[object]:
 def _product(row: Row) -> Product:
     (
         id_, slug, name, description, short_description, status, is_featured, seo_title, seo_description, version,
-        created_at, updated_at, price, options, category_id, category_ids, images, variants,
+        created_at, updated_at, price, options, tax_class, category_id, category_ids, images, variants,
     ) = row  # fmt: skip
     listed = _OPTIONS.decode(options)
     return Product(
@@ -340,6 +340,7 @@ def _product(row: Row) -> Product:
         updated_at=updated_at,
         price=price,
         options=listed,
+        tax_class=tax_class,
         category_id=category_id,
         category_ids=tuple(category_ids),
         images=_IMAGES.decode(images) if images else (),

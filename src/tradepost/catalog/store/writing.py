@@ -121,15 +121,15 @@ async def insert_products(
         await tx.rows(
             """
             insert into product (store_id, id, slug, name, description, short_description, status, is_featured,
-                                 seo_title, seo_description, price, options)
+                                 seo_title, seo_description, price, options, tax_class)
             select %(store_id)s, id, slug, name, description, short_description, status, is_featured, seo_title,
-                   seo_description, price, options::jsonb
+                   seo_description, price, options::jsonb, tax_class
             from unnest(%(ids)b::uuid[], %(slugs)b::text[], %(names)b::text[], %(descriptions)b::text[],
                         %(short_descriptions)b::text[], %(statuses)b::text[], %(featured)b::boolean[],
                         %(seo_titles)b::text[], %(seo_descriptions)b::text[], %(prices)b::int8[],
-                        %(options)b::text[])
+                        %(options)b::text[], %(tax_classes)b::text[])
                  as draft (id, slug, name, description, short_description, status, is_featured, seo_title,
-                           seo_description, price, options)
+                           seo_description, price, options, tax_class)
             order by slug, id
             on conflict on constraint product_slug_once do nothing
             returning id, created_at
@@ -147,6 +147,7 @@ async def insert_products(
                 "seo_descriptions": [draft.seo_description for _, _, draft in products],
                 "prices": [draft.price for _, _, draft in products],
                 "options": [json_text(draft.options) for _, _, draft in products],
+                "tax_classes": [draft.tax_class for _, _, draft in products],
             },
         )
     )
@@ -224,6 +225,7 @@ async def set_product(tx: Tx, store_id: UUID, product: Product) -> Product:
                 seo_description = %(seo_description)s,
                 price = %(price)s,
                 options = %(options)s::text::jsonb,
+                tax_class = %(tax_class)s,
                 version = version + 1,
                 updated_at = now()
             where store_id = %(store_id)s
