@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from typing import Protocol
 
 import psycopg
 
@@ -137,34 +138,46 @@ def application(settings: Settings, url: str) -> ASGIApp:
     keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)
     gate = Gate(services, identity, RIGHTS, csrf, keeper, require_key=settings.require_idempotency_key)
 
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        await db.open()
-        background.run("rules of addresses", asyncio.to_thread(addresses.load_rules))
-        sweeper.start()
-        following.start()
-        intake.start()
-        try:
-            yield
-        finally:
-            await following.stop()
-            await intake.stop()
-            await sweeper.stop()
-            await desks.close()
-            await background.close()
-            await outbox.close()
-            await providers.close()
-            await carriers.close()
-            await taxes.close()
-            passwords.close()
-            await db.close()
-            await limits.close()
-            await keeper.close()
-
+    working = (sweeper, following, intake)
+    closing = (desks, background, outbox, providers, carriers, taxes)
+    lifespan = partial(_alive, db, background, working, closing=closing, last=(passwords, limits, keeper))
     router = Router([*resources(operations(), gate), *health.resources(db), *docs.resources(api_document)])
     access = AccessLog() if settings.log_level in ("debug", "info") else None
     cors = Cors(settings.allowed_origins)
     return Edge(router, lifespan, hosts=settings.allowed_hosts, access=access, cors=cors)
+
+
+class Works(Protocol):
+    """Something that is done beside the answering."""
+
+    def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Closes(Protocol):
+    async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def _alive(
+    db: Database, background: Background, working: Sequence[Works], *, closing: Sequence[Closes], last: Sequence[Closes]
+) -> AsyncIterator[None]:
+    """From the start of a process to its end: what works is stopped first, and what others need is closed last."""
+    await db.open()
+    background.run("rules of addresses", asyncio.to_thread(addresses.load_rules))
+    for one in working:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in working:
+            await one.stop()
+        for one in closing:
+            await one.close()
+        await db.close()
+        for one in last:
+            await one.close()
 
 
 def _counter(settings: Settings) -> Counter:
