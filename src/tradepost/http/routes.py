@@ -114,6 +114,10 @@ class Operation(msgspec.Struct, frozen=True):
         return "\n".join(line.strip() for line in (self.handler.__doc__ or "").strip().splitlines())
 
 
+def _for_all(_call: Call) -> str:
+    return ""
+
+
 class Gate(msgspec.Struct, frozen=True):
     """What stands before every operation of an application."""
 
@@ -123,6 +127,8 @@ class Gate(msgspec.Struct, frozen=True):
     """Operation name to permission, PUBLIC, or PERSON for who has signed in. One that is not here does not start."""
     csrf: Csrf
     keeper: Keeper
+    kept_for: Callable[[Call], str] = _for_all
+    """What an answer depends on beside its address and its store: kept for one, it is not for another."""
     require_key: bool = False
 
 
@@ -239,7 +245,7 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     if actor.may(operation.kept_unless):
         answer = await _run(operation, gate, call, receive)
     else:
-        key = f"{actor.store_id}{call.path}?{call.query}"
+        key = f"{actor.store_id}/{gate.kept_for(call)}{call.path}?{call.query}"
         answer = await gate.keeper.answer(key, lambda: _run(operation, gate, call, receive))
     return _not_modified(answer, headers) or answer
 
