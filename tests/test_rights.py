@@ -9,16 +9,15 @@ from uuid import uuid4
 
 import httpx2
 import msgspec
-import psycopg
 import pytest
 
 from tests.people import PASSWORD, registered
 from tests.shop import ADDRESS, Shop, statements
-from tradepost.app import operating
+from tradepost.app import operating, selling
 from tradepost.app.rights import RIGHTS
 from tradepost.app.wiring import operations
-from tradepost.core.ids import uuid7
 from tradepost.http.routes import PERSON, PUBLIC, Operation
+from tradepost.stores import StoreDraft
 
 pytestmark = pytest.mark.anyio
 
@@ -26,6 +25,7 @@ _REFUSALS = {"unauthenticated", "forbidden", "session_revoked"}
 _ROLES = {
     "orders": ["orders:read"],
     "shop": ["products:write", "stock:adjust", "stock:read"],
+    "trade": ["markets:read", "markets:write", "prices:read", "prices:write"],
     "little": ["nothing:else"],
 }
 
@@ -75,16 +75,7 @@ async def _member(shop: Shop, name: str, permissions: list[str]) -> Caller:
 
 async def _other_store(shop: Shop) -> str:
     """The key of another store in the same installation, good for everything there."""
-    with psycopg.connect(shop.url, autocommit=True) as connection:
-        connection.execute(
-            """
-            insert into store (id, slug, name, hosts, currency, locale, time_zone, tax_name, tax_rate_ppm, tax_included,
-                               order_prefix)
-            select %s, 'other', 'Other', '{}', currency, locale, time_zone, tax_name, tax_rate_ppm, tax_included, 'O-'
-            from store
-            """,
-            [uuid7()],
-        )
+    await selling.create_store(shop.url, StoreDraft(slug="other", name="Other", currency="USD", locale="en-US"))
     return await operating.create_key(shop.url, name="other", scopes=["*"], store="other")
 
 
@@ -142,8 +133,17 @@ async def scene(shop: Shop) -> Scene:
         "role_id": (await shop.staff("GET", "/staff-roles")).json()["items"][0]["id"],
         "import_id": (await _import(shop))["id"],
         "key_id": (await shop.staff("GET", "/api-keys")).json()["items"][0]["id"],
+        "market": await _market(shop),
+        "locale": "de",
+        "quote": "USD",
     }
     return Scene(callers, {"X-API-Key": await _other_store(shop)}, ids)
+
+
+async def _market(shop: Shop) -> str:
+    """A market that no other store has; home is in each of them."""
+    body = {"slug": "euro", "name": "Euro", "currency": "EUR", "locale": "de", "taxIncluded": True}
+    return (await shop.staff("POST", "/markets", json=body)).json()["slug"]
 
 
 async def _import(shop: Shop) -> dict[str, Any]:
@@ -189,6 +189,8 @@ async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
                (select count(*) from product_variant), (select count(*) from idempotency_answer),
                (select count(*) from proof), (select count(*) from shipment), (select count(*) from order_note),
                (select count(*) from payment), (select sum(version) from sales_order),
+               (select sum(version) from market), (select count(*) from variant_price),
+               (select count(*) from product_text), (select count(*) from store_exchange_rate),
                (select count(*) from product_import where state = 'WAITING')
         """
     )

@@ -22,6 +22,8 @@ from tradepost.catalog import OpeningStock
 from tradepost.catalog.api import routes as catalog_routes
 from tradepost.catalog.categories.api import routes as categories_routes
 from tradepost.catalog.images.api import routes as images_routes
+from tradepost.catalog.prices.api import routes as prices_routes
+from tradepost.catalog.texts.api import routes as texts_routes
 from tradepost.core.background import Background
 from tradepost.core.pages import CursorSigner
 from tradepost.db import Database
@@ -53,9 +55,14 @@ from tradepost.search.api import Searching
 from tradepost.search.api import routes as search_routes
 from tradepost.spreadsheets import api as spreadsheets_api
 from tradepost.stores import Stores
+from tradepost.stores.api import routes as stores_routes
+from tradepost.stores.markets.api import routes as markets_routes
+from tradepost.stores.markets.choosing import kept_for
+from tradepost.stores.rates.api import routes as rates_routes
 
 AREAS = [
-    *(catalog_routes, images_routes, categories_routes, search_routes, inventory_routes),
+    *(stores_routes, markets_routes, rates_routes),
+    *(catalog_routes, images_routes, prices_routes, texts_routes, categories_routes, search_routes, inventory_routes),
     *orders_api.AREAS,
     customers_routes,
     *accounts_api.AREAS,
@@ -125,7 +132,15 @@ def application(settings: Settings, url: str) -> ASGIApp:
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)
-    gate = Gate(services, identity, RIGHTS, csrf, keeper, require_key=settings.require_idempotency_key)
+    gate = Gate(
+        services,
+        identity,
+        RIGHTS,
+        csrf,
+        keeper,
+        kept_for=kept_for,
+        require_key=settings.require_idempotency_key,
+    )
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

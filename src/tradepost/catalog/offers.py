@@ -118,11 +118,13 @@ def offers_of(
 
 
 def offers(rows: Iterable[Row]) -> list[Offer]:
-    return [
-        Offer(
-            *row[:-2],
-            () if row[-2] is None else _PRICES.decode(row[-2]),
-            {} if row[-1] is None else _NAMES.decode(row[-1]),
-        )
-        for row in rows
-    ]
+    return [_offer(*row) if row[-1] or row[-2] else Offer(*row[:-2]) for row in rows]
+
+
+def _offer(*row: Any) -> Offer:  # noqa: ANN401 - the columns, in their order
+    *columns, prices, names = row
+    return Offer(
+        *columns,
+        local_prices=_PRICES.decode(prices) if prices else (),
+        local_names=_NAMES.decode(names) if names else {},
+    )
