@@ -1,5 +1,6 @@
 """A shop that sells in several markets."""
 
+import asyncio
 from typing import Any
 
 import httpx2
@@ -40,6 +41,13 @@ async def seen(shop: Shop, path: str, slug: str | None = "euro", **kwargs: Any) 
     headers = ({} if slug is None else {"X-Market": slug}) | kwargs.pop("headers", {})
     async with open_again(shop) as other:
         return await other.guest("GET", path, headers=headers, **kwargs)
+
+
+async def opened_in(shop: Shop, slug: str = "euro") -> None:
+    """Waits until the running shop has heard of a market, which takes a second at most."""
+    async with asyncio.timeout(30):
+        while (await shop.guest("GET", "/products", headers={"X-Market": slug})).status_code != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def price_of(shop: Shop, product: dict[str, Any], slug: str | None = "euro") -> tuple[Any, Any, str]:

@@ -315,6 +315,31 @@ INVARIANTS = [
            or variant.price is null and variant.is_active and product.status = 'ACTIVE'
         """,
     ),
+    Invariant(
+        "I20",
+        "every store has its home market, and a country is in one market of a store",
+        """
+        select store.id as store_id, store.slug, null as country
+        from store
+        where not exists (select from market where market.store_id = store.id and market.id = store.id)
+        union all
+        select store_id, null, country
+        from market_country
+        group by store_id, country
+        having count(*) > 1
+        """,
+    ),
+    Invariant(
+        "I21",
+        "what was written of a variant's price in a market is of its own product",
+        """
+        select priced.store_id, priced.variant_id, priced.product_id, variant.product_id as of_product
+        from variant_price as priced
+        left join product_variant as variant
+          on variant.store_id = priced.store_id and variant.id = priced.variant_id
+        where variant.product_id is distinct from priced.product_id
+        """,
+    ),
 ]
 
 

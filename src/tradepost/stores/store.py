@@ -88,7 +88,7 @@ def _market(row: Row) -> Market:
         updated_at=updated_at,
         home_currency=home_currency,
         locales=locales_of(locale, own=home_locale),
-        rate=Rate(Decimal(1), created_at.date(), SAME) if currency == home_currency else _rate(rate),
+        rate=_rate(rate) if id_ == store_id or currency != home_currency else Rate(Decimal(1), created_at.date(), SAME),
     )
 
 

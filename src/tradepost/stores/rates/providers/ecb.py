@@ -1,4 +1,4 @@
-"""The European Central Bank's reference rates of the day (docs/decisions/0017)."""
+"""The European Central Bank's reference rates of the day (docs/decisions/0019)."""
 
 import asyncio
 import re
