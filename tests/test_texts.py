@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.searching import follow
 from tests.shop import Shop, same_problem, statements
 from tests.trading import market, opened_in, put_price, rate, seen
 from tradepost.catalog.offers import Offer, offers, offers_of
@@ -36,9 +37,11 @@ async def test_shoppers_read_their_language_and_what_it_lacks_in_the_next(shop: 
     assert await words("euro") == ["Häferl", "Für Tee.", "Ein Becher", "Mugs", None]
     assert await words("german") == ["Becher", "Für Tee.", "Ein Becher", "Mugs", None]
     assert await words("dutch") == await words(None) == ["Mug", "Holds tea.", "A mug", "Mugs", None]
-    for path in ("/products", "/products/featured", "/products/search?q="):
-        assert (await seen(shop, path)).json()["items"][0:1] != [], path
-        assert (await seen(shop, path)).json()["items"][0]["name"] == "Häferl", path
+    await follow(shop)
+    for path in ("/products", "/products/featured", "/products/search?q=mug"):
+        assert [one["name"] for one in (await seen(shop, path)).json()["items"]] == ["Häferl"], path
+    (hit,) = (await seen(shop, "/products/search?q=mug")).json()["items"]
+    assert hit["highlight"] == [{"text": "Häferl", "matched": False}]
 
 
 async def test_words_are_put_listed_and_removed_with_their_product_s_version(shop: Shop) -> None:

@@ -132,15 +132,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)
-    gate = Gate(
-        services,
-        identity,
-        RIGHTS,
-        csrf,
-        keeper,
-        kept_for=kept_for,
-        require_key=settings.require_idempotency_key,
-    )
+    gate = Gate(services, identity, RIGHTS, csrf, keeper, kept_for, require_key=settings.require_idempotency_key)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

@@ -3,11 +3,14 @@
 from tradepost.catalog.model import sees_all
 from tradepost.http import Answer, Call
 from tradepost.http.call import content_etag
-from tradepost.stores.markets.choosing import VARY
+from tradepost.stores.markets.choosing import HEADERS
 
 # Kept by whoever likes, and asked for again each time: stock is in it, and nobody is to see it older than a second.
 # Other callers get other answers at the same address, which a shared cache has to know.
-_FOR_EVERYBODY = [("cache-control", "public, no-cache"), ("vary", f"Authorization, Cookie, X-API-Key, {VARY}")]
+_FOR_EVERYBODY = [
+    ("cache-control", "public, no-cache"),
+    ("vary", ", ".join(["Authorization, Cookie, X-API-Key", *HEADERS])),
+]
 
 
 def answer(call: Call, value: object, *headers: tuple[str, str]) -> Answer:

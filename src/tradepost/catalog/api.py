@@ -51,11 +51,19 @@ from tradepost.db import Tx
 from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
 from tradepost.stores import Market, MarketNotFound, home_of, markets, store_of
+from tradepost.stores.markets.choosing import HEADERS
 
 routes = Routes("Products", "What is sold: products and their variants.")
 
 
-@routes.get("/products", query=ProductsQuery, answer=PageOut[ProductOut], problems=[MarketNotFound], kept_unless=WRITE)
+@routes.get(
+    "/products",
+    query=ProductsQuery,
+    answer=PageOut[ProductOut],
+    problems=[MarketNotFound],
+    headers=HEADERS,
+    kept_unless=WRITE,
+)
 async def list_products(call: Call, query: ProductsQuery) -> Answer:
     """List products, newest first unless `sort` says otherwise; those on sale, and for staff the others too."""
     visible = None if sees_all(call.actor) else Status.ACTIVE
@@ -66,7 +74,14 @@ async def list_products(call: Call, query: ProductsQuery) -> Answer:
     return answer(call, page_out(call, query, page, lambda product: _shown(call, product, market)))
 
 
-@routes.get("/products/featured", query=FeaturedQuery, answer=FeaturedOut, problems=[MarketNotFound], kept_unless=WRITE)
+@routes.get(
+    "/products/featured",
+    query=FeaturedQuery,
+    answer=FeaturedOut,
+    problems=[MarketNotFound],
+    headers=HEADERS,
+    kept_unless=WRITE,
+)
 async def featured_products(call: Call, query: FeaturedQuery) -> Answer:
     """What the shop puts in its window: featured products on sale, newest first."""
     market = markets.of_call(call, country=query.country)
@@ -76,7 +91,12 @@ async def featured_products(call: Call, query: FeaturedQuery) -> Answer:
 
 
 @routes.get(
-    "/products/{ref}", query=MarketQuery, answer=ProductOut, problems=[NotFound, MarketNotFound], kept_unless=WRITE
+    "/products/{ref}",
+    query=MarketQuery,
+    answer=ProductOut,
+    problems=[NotFound, MarketNotFound],
+    headers=HEADERS,
+    kept_unless=WRITE,
 )
 async def read_product(call: Call, query: MarketQuery) -> Answer:
     """Read one product by id or slug. One that is not on sale is there for staff only."""

@@ -98,6 +98,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether it may also answer 202: what was asked for is under way."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
+    headers: tuple[str, ...] = ()
+    """Headers that its answer depends on, beside those that all operations look at."""
     signature: str | None = None
     """The header with the signature of the body, which the handler then takes as it came, byte for byte."""
     takes: str | None = None

@@ -19,6 +19,7 @@ from tradepost.search.wire import (
     suggestion_out,
 )
 from tradepost.stores import MarketNotFound, markets, store_of
+from tradepost.stores.markets.choosing import HEADERS
 
 routes = Routes("Search", "Products on sale, found and counted.")
 
@@ -29,7 +30,7 @@ class Searching(msgspec.Struct, frozen=True):
     engine: Engine
 
 
-@routes.get("/products/search", query=SearchQuery, answer=SearchOut, problems=[MarketNotFound])
+@routes.get("/products/search", query=SearchQuery, answer=SearchOut, problems=[MarketNotFound], headers=HEADERS)
 async def search_products(call: Call, query: SearchQuery) -> Answer:
     """Search products on sale, also for staff; the best fit first unless `sort` says otherwise.
 

@@ -33,11 +33,19 @@ from tradepost.db import Reader, Tx
 from tradepost.http import Answer, Call, Routes
 from tradepost.http.call import etag
 from tradepost.stores import MarketNotFound, markets, store_of
+from tradepost.stores.markets.choosing import HEADERS
 
 routes = Routes("Categories", "The tree in which products are found.")
 
 
-@routes.get("/categories", query=MarketQuery, answer=CategoriesOut, problems=[MarketNotFound], kept_unless=WRITE)
+@routes.get(
+    "/categories",
+    query=MarketQuery,
+    answer=CategoriesOut,
+    problems=[MarketNotFound],
+    headers=HEADERS,
+    kept_unless=WRITE,
+)
 async def list_categories(call: Call, query: MarketQuery) -> Answer:
     """Read the tree of categories, with the number of products on sale in each; for staff those not shown, too.
 
@@ -54,6 +62,7 @@ async def list_categories(call: Call, query: MarketQuery) -> Answer:
     query=MarketQuery,
     answer=CategoryOut,
     problems=[NotFound, MarketNotFound],
+    headers=HEADERS,
     kept_unless=WRITE,
 )
 async def read_category(call: Call, query: MarketQuery) -> Answer:

@@ -11,7 +11,7 @@ from tradepost.stores.model import Market, MarketNotFound
 from tradepost.stores.registry import markets_of
 
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", examples=["AT"])]
-VARY = "X-Market, X-Country"
+HEADERS = ("X-Market", "X-Country")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 

@@ -5,7 +5,7 @@ import msgspec
 import structlog
 
 from tradepost.core.actors import Actor
-from tradepost.core.errors import NotFound, check_version
+from tradepost.core.errors import NotFound, check_version, invalid
 from tradepost.core.ids import uuid7
 from tradepost.db import Database, Tx
 from tradepost.events import publish
@@ -66,9 +66,11 @@ async def refresh(db: Database, provider: RateProvider, *, trusted: frozenset[st
 async def set_rate(tx: Tx, quote: str, rate: Decimal, *, actor: Actor, expected_version: int | None = None) -> Quoted:
     """A store's own rate from its currency, which goes before all published ones; the same again changes nothing.
 
-    Raises Stale.
+    Raises ValidationFailed for that currency itself, Stale.
     """
     base = (await get_store(tx, actor.store_id)).currency
+    if quote == base:
+        raise invalid("", "not_allowed", f"{quote} is the store's own currency")
     own = await store.find_own(tx, actor.store_id, quote)
     if expected_version is not None:
         check_version(own.version if own else 0, expected_version)

@@ -11,7 +11,7 @@ from tradepost.http import Answer, Call, In, Out, Routes
 from tradepost.http.call import etag
 from tradepost.stores.rates import actions, store
 from tradepost.stores.rates.model import Quoted
-from tradepost.stores.registry import store_of
+from tradepost.stores.store import get as get_store
 
 routes = Routes("Exchange rates", "What the store's currency is worth in others.")
 
@@ -50,7 +50,8 @@ async def list_exchange_rates(call: Call) -> Answer:
     Published rates are crossed through their base, to twelve digits.
     """
     async with call.db.read() as db:
-        found = await store.quoted(db, call.actor.store_id, store_of(call).currency)
+        currency = (await get_store(db, call.actor.store_id)).currency
+        found = await store.quoted(db, call.actor.store_id, currency)
     return call.json(RatesOut([_quoted_out(one) for one in found]))
 
 
@@ -67,8 +68,6 @@ async def set_exchange_rate(call: Call, tx: Tx, body: RateIn) -> Answer:
     quote, rate = call.param("quote"), Decimal(body.rate)
     if not _CURRENCY.fullmatch(quote):
         raise invalid("", "invalid_format", f"{quote[:20]!r} is not like EUR")
-    if quote == store_of(call).currency:
-        raise invalid("", "not_allowed", f"{quote} is the store's own currency")
     if not rate:
         raise invalid("/rate", "out_of_range", "must be more than 0")
     found = await actions.set_rate(tx, quote, rate, actor=call.actor, expected_version=call.expected_version())
