@@ -7,10 +7,8 @@ from tradepost.stores.markets.choosing import HEADERS
 
 # Kept by whoever likes, and asked for again each time: stock is in it, and nobody is to see it older than a second.
 # Other callers get other answers at the same address, which a shared cache has to know.
-_FOR_EVERYBODY = [
-    ("cache-control", "public, no-cache"),
-    ("vary", ", ".join(["Authorization, Cookie, X-API-Key", *HEADERS])),
-]
+_VARY = ", ".join(("Authorization", "Cookie", "X-API-Key", *HEADERS))
+_FOR_EVERYBODY = [("cache-control", "public, no-cache"), ("vary", _VARY)]
 
 
 def answer(call: Call, value: object, *headers: tuple[str, str]) -> Answer:
