@@ -12,7 +12,8 @@ from tradepost.stores.registry import markets_of
 
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", examples=["AT"])]
 HEADERS = ("X-Market", "X-Country")
-_COUNTRY = re.compile(r"[A-Z]{2}")
+# A network in front of us may set X-Country, and has codes of its own, such as T1, where it knows no country.
+_COUNTRY = re.compile(r"[A-Z][A-Z0-9]")
 
 
 def of_call(call: Call, *, country: str | None = None) -> Market:
