@@ -317,16 +317,14 @@ INVARIANTS = [
     ),
     Invariant(
         "I20",
-        "every store has its home market, and a country is in one market of a store",
+        "every store has its home market, which is open and as the store is",
         """
-        select store.id as store_id, store.slug, null as country
+        select store.id as store_id, store.slug, market.id as home, market.is_active, market.currency
         from store
-        where not exists (select from market where market.store_id = store.id and market.id = store.id)
-        union all
-        select store_id, null, country
-        from market_country
-        group by store_id, country
-        having count(*) > 1
+        left join market on market.store_id = store.id and market.id = store.id
+        where market.id is null
+           or not market.is_active
+           or num_nonnulls(market.currency, market.locale, market.tax_included) > 0
         """,
     ),
     Invariant(
