@@ -40,6 +40,7 @@ _THERE = """
     union select 'variant_id', id::text from sized
     union select 'order_id', max(id::text) from sales_order
     union select 'customer_id', max(id::text) from account
+    union values ('market', 'home'), ('quote', 'EUR'), ('locale', 'de')
 """
 
 

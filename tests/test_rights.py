@@ -9,16 +9,15 @@ from uuid import uuid4
 
 import httpx2
 import msgspec
-import psycopg
 import pytest
 
 from tests.people import PASSWORD, registered
 from tests.shop import ADDRESS, Shop, statements
-from tradepost.app import operating
+from tradepost.app import operating, selling
 from tradepost.app.rights import RIGHTS
 from tradepost.app.wiring import operations
-from tradepost.core.ids import uuid7
 from tradepost.http.routes import PERSON, PUBLIC, Operation
+from tradepost.stores import StoreDraft
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +26,7 @@ _ROLES = {
     "orders": ["orders:read"],
     "shop": ["products:write", "stock:adjust", "stock:read"],
     "books": ["taxes:read", "shipping:read"],
+    "trade": ["markets:read", "markets:write", "prices:read", "prices:write"],
     "little": ["nothing:else"],
 }
 
@@ -76,16 +76,7 @@ async def _member(shop: Shop, name: str, permissions: list[str]) -> Caller:
 
 async def _other_store(shop: Shop) -> str:
     """The key of another store in the same installation, good for everything there."""
-    with psycopg.connect(shop.url, autocommit=True) as connection:
-        connection.execute(
-            """
-            insert into store (id, slug, name, hosts, currency, locale, time_zone, tax_name, tax_rate_ppm, tax_included,
-                               order_prefix)
-            select %s, 'other', 'Other', '{}', currency, locale, time_zone, tax_name, tax_rate_ppm, tax_included, 'O-'
-            from store
-            """,
-            [uuid7()],
-        )
+    await selling.create_store(shop.url, StoreDraft(slug="other", name="Other", currency="USD", locale="en-US"))
     return await operating.create_key(shop.url, name="other", scopes=["*"], store="other")
 
 
@@ -154,6 +145,9 @@ async def scene(shop: Shop) -> Scene:
         "zone_id": zone["id"],
         "method_id": (await _method(shop, zone["id"]))["id"],
         "key_id": (await shop.staff("GET", "/api-keys")).json()["items"][0]["id"],
+        "market": await _market(shop),
+        "locale": "de",
+        "quote": "USD",
     }
     return Scene(callers, {"X-API-Key": await _other_store(shop)}, ids)
 
@@ -170,6 +164,12 @@ async def _method(shop: Shop, zone_id: str) -> dict[str, Any]:
     prices = {"USD": {"steps": [{"amount": "5.00"}]}}
     body = {"zoneId": zone_id, "code": "post", "name": "Post", "basis": "FLAT", "prices": prices}
     return (await shop.staff("POST", "/shipping-methods", json=body)).json()
+
+
+async def _market(shop: Shop) -> str:
+    """A market that no other store has; home is in each of them."""
+    body = {"slug": "euro", "name": "Euro", "currency": "EUR", "locale": "de", "taxIncluded": True}
+    return (await shop.staff("POST", "/markets", json=body)).json()["slug"]
 
 
 async def _import(shop: Shop) -> dict[str, Any]:
@@ -215,6 +215,8 @@ async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
                (select count(*) from product_variant), (select count(*) from idempotency_answer),
                (select count(*) from proof), (select count(*) from shipment), (select count(*) from order_note),
                (select count(*) from payment), (select sum(version) from sales_order),
+               (select sum(version) from market), (select count(*) from variant_price),
+               (select count(*) from product_text), (select count(*) from store_exchange_rate),
                (select count(*) from product_import where state = 'WAITING'),
                (select sum(version) from cart), (select count(*) from order_request),
                (select sum(version) from tax_rate), (select sum(version) from tax_exemption),

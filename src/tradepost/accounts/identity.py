@@ -85,6 +85,7 @@ class Identity:
             frozenset(live.scopes),
             person_id=live.person_id,
             refund_limit=live.refund_limit,
+            market_id=live.market_id,
         )
 
     async def _of_token(self, token: str) -> Actor:

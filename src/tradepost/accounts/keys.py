@@ -11,20 +11,27 @@ from tradepost.accounts.model import ApiKey, Powers, check_grant, hash_secret
 from tradepost.accounts.store import keys as store
 from tradepost.core.actors import Actor
 from tradepost.core.clock import now
-from tradepost.core.errors import invalid
+from tradepost.core.errors import FieldError, invalid
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
 from tradepost.events import publish
+from tradepost.stores import MarketNotFound, markets
 
 PREFIX = "tp_"
 _HINT = len(PREFIX) + 6
 _SCOPE = re.compile(r"\*|[a-z]+:[a-z]+")
 
 
-async def create_key(tx: Tx, *, name: str, scopes: Sequence[str], actor: Actor) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is not kept. Raises PrivilegeEscalation, ValidationFailed."""
+async def create_key(
+    tx: Tx, *, name: str, scopes: Sequence[str], actor: Actor, market: str | None = None
+) -> tuple[ApiKey, str]:
+    """A new key and its secret, which is not kept. `market` is the slug of the one that its calls are made in.
+
+    Raises PrivilegeEscalation, ValidationFailed, MarketNotFound.
+    """
     secret = key_of(secrets.token_bytes(32))
-    return await _insert(tx, secret, name=name, scopes=scopes, actor=actor), secret
+    market_id = None if market is None else await _market(tx, actor.store_id, market)
+    return await _insert(tx, secret, name=name, scopes=scopes, actor=actor, market_id=market_id), secret
 
 
 async def ensure_key(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor) -> None:
@@ -38,11 +45,21 @@ def key_of(random_bytes: bytes) -> str:
     return PREFIX + base64.urlsafe_b64encode(random_bytes).rstrip(b"=").decode()
 
 
-async def _insert(tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor) -> ApiKey:
+async def _market(tx: Tx, store_id: UUID, slug: str) -> UUID:
+    """MarketNotFound where the store has none of this slug, or it is not active."""
+    try:
+        return (await markets.all_of(tx, store_id)).by_slug(slug).id
+    except MarketNotFound:
+        raise MarketNotFound(errors=[FieldError("/market", MarketNotFound.code, "is no active market")]) from None
+
+
+async def _insert(
+    tx: Tx, secret: str, *, name: str, scopes: Sequence[str], actor: Actor, market_id: UUID | None = None
+) -> ApiKey:
     if wrong := [scope for scope in scopes if not _SCOPE.fullmatch(scope)]:
         raise invalid("/scopes", "invalid_format", f"has {wrong[0]!r}; a scope is like orders:read, or * for all")
     check_grant(actor, Powers(frozenset(scopes), actor.refund_limit))
-    key = ApiKey(uuid7(), name, secret[:_HINT], sorted(set(scopes)), now(), None, None)
+    key = ApiKey(uuid7(), name, secret[:_HINT], sorted(set(scopes)), now(), None, None, market_id)
     await store.insert(tx, key, actor=actor, key_hash=hash_secret(secret))
     await publish(tx, ApiKeyCreated(name=name, scopes=key.scopes), actor=actor, subject_id=key.id)
     return key

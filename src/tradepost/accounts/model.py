@@ -158,6 +158,8 @@ class ApiKey(msgspec.Struct, frozen=True):
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    market_id: UUID | None = None
+    """The market that its calls are made in, where they name no other."""
 
 
 class Purpose(StrEnum):

@@ -239,12 +239,13 @@ def keys() -> None:
 @click.option("--name", required=True, help="What the key is for.")
 @click.option("--scope", "scopes", multiple=True, required=True, help="A permission such as orders:read; '*' for all.")
 @click.option("--store", default=None, help="The store's slug; without it, the default store.")
-def create_key(name: str, scopes: tuple[str, ...], store: str | None) -> None:
+@click.option("--market", default=None, help="The slug of the market that its calls are made in; else the home market.")
+def create_key(name: str, scopes: tuple[str, ...], store: str | None, market: str | None) -> None:
     """Make a key. It alone is printed on standard output, this once."""
     from tradepost.app import operating
 
     with _database(_settings()) as url:
-        click.echo(asyncio.run(operating.create_key(url, name=name, scopes=scopes, store=store)))
+        click.echo(asyncio.run(operating.create_key(url, name=name, scopes=scopes, store=store, market=market)))
 
 
 @keys.command("rotate")
@@ -254,6 +255,84 @@ def rotate_signing_key() -> None:
 
     with _database(_settings()) as url:
         click.echo(f"signing with {asyncio.run(operating.rotate_signing_key(url))} from now on")
+
+
+@program.group()
+def stores() -> None:
+    """The stores of this installation."""
+
+
+@stores.command("create")
+@click.option("--slug", required=True, help="How commands name it, such as my-shop.")
+@click.option("--name", required=True, help="How people name it.")
+@click.option("--host", "hosts", multiple=True, help="A host name at which it is reached.")
+@click.option("--currency", required=True, help="The currency of its prices, such as EUR.")
+@click.option("--locale", required=True, help="The language of its words, such as de-AT.")
+@click.option("--time-zone", default="UTC", show_default=True)
+@click.option("--tax-included", is_flag=True, help="Its prices contain their tax.")
+@click.option("--order-prefix", default=None, help="What its order numbers begin with; without it, its slug.")
+def create_store(
+    *,
+    slug: str,
+    name: str,
+    hosts: tuple[str, ...],
+    currency: str,
+    locale: str,
+    time_zone: str,
+    order_prefix: str | None,
+    tax_included: bool,
+) -> None:
+    """Make a store, with its home market and a place for its stock."""
+    from tradepost.app import selling
+    from tradepost.stores import StoreDraft
+
+    draft = StoreDraft(
+        slug=slug,
+        name=name,
+        hosts=hosts,
+        currency=currency,
+        locale=locale,
+        time_zone=time_zone,
+        tax_included=tax_included,
+        order_prefix=order_prefix,
+    )
+    with _database(_settings()) as url:
+        for line in asyncio.run(selling.create_store(url, draft)):
+            click.echo(line)
+
+
+@stores.command("list")
+def list_stores() -> None:
+    """Show the stores of this installation."""
+    from tradepost.app import selling
+
+    with _database(_settings()) as url:
+        asyncio.run(selling.list_stores(url))
+
+
+@program.group()
+def rates() -> None:
+    """Exchange rates, by which prices are converted for markets in other currencies."""
+
+
+@rates.command("refresh")
+@click.option("--provider", type=click.Choice(["ecb", "seed"]), default="ecb", show_default=True)
+@click.option("--trust", multiple=True, metavar="CURRENCY", help="Believe its rate, however far from the last one.")
+def refresh_rates(provider: str, trust: tuple[str, ...]) -> None:
+    """Fetch the newest rates; exit status 1 when one of them cannot be believed, and was left out."""
+    from tradepost.app import selling
+
+    with _database(_settings()) as url:
+        sys.exit(0 if asyncio.run(selling.refresh_rates(url, provider, trusted=frozenset(trust))) else 1)
+
+
+@rates.command("list")
+def list_rates() -> None:
+    """Show the newest published rate of each currency."""
+    from tradepost.app import selling
+
+    with _database(_settings()) as url:
+        asyncio.run(selling.list_rates(url))
 
 
 @program.command()

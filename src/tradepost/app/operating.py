@@ -32,8 +32,10 @@ _Finding = tuple[str, str, str]
 """One of these marks, what was looked at, and what was found."""
 
 
-async def create_key(url: str, *, name: str, scopes: Sequence[str], store: str | None) -> str:
-    """A new key's secret. NotFound where there is no such store."""
+async def create_key(
+    url: str, *, name: str, scopes: Sequence[str], store: str | None, market: str | None = None
+) -> str:
+    """A new key's secret. NotFound where there is no such store, MarketNotFound."""
     db = Database(url, size=2)
     await db.open()
 
@@ -44,7 +46,8 @@ async def create_key(url: str, *, name: str, scopes: Sequence[str], store: str |
         if not found:
             msg = f"There is no store {store!r}" if store else "There is no store yet: run 'tradepost seed'"
             raise NotFound(msg)
-        _, secret = await accounts.create_key(tx, name=name, scopes=scopes, actor=system(found[0].id))
+        actor = system(found[0].id)
+        _, secret = await accounts.create_key(tx, name=name, scopes=scopes, actor=actor, market=market)
         return secret
 
     try:

@@ -359,6 +359,29 @@ INVARIANTS = [
         where not method.prices ? store.currency
         """,
     ),
+    Invariant(
+        "I20",
+        "every store has its home market, which is open and as the store is",
+        """
+        select store.id as store_id, store.slug, market.id as home, market.is_active, market.currency
+        from store
+        left join market on market.store_id = store.id and market.id = store.id
+        where market.id is null
+           or not market.is_active
+           or num_nonnulls(market.currency, market.locale, market.tax_included) > 0
+        """,
+    ),
+    Invariant(
+        "I21",
+        "what was written of a variant's price in a market is of its own product",
+        """
+        select priced.store_id, priced.variant_id, priced.product_id, variant.product_id as of_product
+        from variant_price as priced
+        left join product_variant as variant
+          on variant.store_id = priced.store_id and variant.id = priced.variant_id
+        where variant.product_id is distinct from priced.product_id
+        """,
+    ),
 ]
 
 

@@ -26,6 +26,8 @@ from tradepost.catalog import OpeningStock
 from tradepost.catalog.api import routes as catalog_routes
 from tradepost.catalog.categories.api import routes as categories_routes
 from tradepost.catalog.images.api import routes as images_routes
+from tradepost.catalog.prices.api import routes as prices_routes
+from tradepost.catalog.texts.api import routes as texts_routes
 from tradepost.core.background import Background
 from tradepost.core.pages import CursorSigner
 from tradepost.db import Database
@@ -58,10 +60,15 @@ from tradepost.search.api import routes as search_routes
 from tradepost.shipping.methods.api import routes as methods_routes
 from tradepost.spreadsheets import api as spreadsheets_api
 from tradepost.stores import Stores
+from tradepost.stores.api import routes as stores_routes
+from tradepost.stores.markets.api import routes as markets_routes
+from tradepost.stores.markets.choosing import kept_for
+from tradepost.stores.rates.api import routes as rates_routes
 from tradepost.tax.api import routes as tax_routes
 
 AREAS = [
-    *(catalog_routes, images_routes, categories_routes, search_routes, inventory_routes),
+    *(stores_routes, markets_routes, rates_routes),
+    *(catalog_routes, images_routes, prices_routes, texts_routes, categories_routes, search_routes, inventory_routes),
     *orders_api.AREAS,
     carts_routes,
     customers_routes,
@@ -136,7 +143,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
         *(identity, tokens, passwords, AccountMails(outbox, settings.public_url), jar, csrf, background),
     )
     keeper = Keeper(_shelf(settings), partial(catalog.marks, db), seconds=settings.keep_seconds)
-    gate = Gate(services, identity, RIGHTS, csrf, keeper, require_key=settings.require_idempotency_key)
+    gate = Gate(services, identity, RIGHTS, csrf, keeper, kept_for, require_key=settings.require_idempotency_key)
 
     working = (sweeper, following, intake)
     closing = (desks, background, outbox, providers, carriers, taxes)

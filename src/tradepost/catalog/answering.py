@@ -3,10 +3,12 @@
 from tradepost.catalog.model import sees_all
 from tradepost.http import Answer, Call
 from tradepost.http.call import content_etag
+from tradepost.stores.markets.choosing import HEADERS
 
 # Kept by whoever likes, and asked for again each time: stock is in it, and nobody is to see it older than a second.
 # Other callers get other answers at the same address, which a shared cache has to know.
-_FOR_EVERYBODY = [("cache-control", "public, no-cache"), ("vary", "Authorization, Cookie, X-API-Key")]
+_VARY = ", ".join(("Authorization", "Cookie", "X-API-Key", *HEADERS))
+_FOR_EVERYBODY = [("cache-control", "public, no-cache"), ("vary", _VARY)]
 
 
 def answer(call: Call, value: object, *headers: tuple[str, str]) -> Answer:

@@ -31,6 +31,7 @@ from tradepost.catalog.shown import (
 )
 from tradepost.catalog.written import (
     FeaturedQuery,
+    MarketQuery,
     MatrixIn,
     ProductIn,
     ProductPatch,
@@ -49,38 +50,61 @@ from tradepost.core.states import InvalidTransition
 from tradepost.db import Tx
 from tradepost.http import Answer, Call, PageOut, Routes, page_out, window
 from tradepost.http.call import etag
-from tradepost.stores import store_of
+from tradepost.stores import Market, MarketNotFound, home_of, markets, store_of
+from tradepost.stores.markets.choosing import HEADERS
 
 routes = Routes("Products", "What is sold: products and their variants.")
 
 
-@routes.get("/products", query=ProductsQuery, answer=PageOut[ProductOut], kept_unless=WRITE)
+@routes.get(
+    "/products",
+    query=ProductsQuery,
+    answer=PageOut[ProductOut],
+    problems=[MarketNotFound],
+    headers=HEADERS,
+    kept_unless=WRITE,
+)
 async def list_products(call: Call, query: ProductsQuery) -> Answer:
     """List products, newest first unless `sort` says otherwise; those on sale, and for staff the others too."""
     visible = None if sees_all(call.actor) else Status.ACTIVE
     wanted = filter_of(query, visible=visible, currency=store_of(call).currency)
+    market, sort = markets.of_call(call, country=query.country), store.SORTS[query.sort]
     async with call.db.read() as db:
-        page = await store.page(
-            db, call.actor.store_id, wanted, sort=store.SORTS[query.sort], window=window(call, query)
-        )
-    return answer(call, page_out(call, query, page, lambda product: _shown(call, product)))
+        page = await store.page(db, call.actor.store_id, wanted, sort=sort, window=window(call, query), market=market)
+    return answer(call, page_out(call, query, page, lambda product: _shown(call, product, market)))
 
 
-@routes.get("/products/featured", query=FeaturedQuery, answer=FeaturedOut, kept_unless=WRITE)
+@routes.get(
+    "/products/featured",
+    query=FeaturedQuery,
+    answer=FeaturedOut,
+    problems=[MarketNotFound],
+    headers=HEADERS,
+    kept_unless=WRITE,
+)
 async def featured_products(call: Call, query: FeaturedQuery) -> Answer:
     """What the shop puts in its window: featured products on sale, newest first."""
+    market = markets.of_call(call, country=query.country)
     async with call.db.read() as db:
-        products = await store.featured(db, call.actor.store_id, limit=query.limit)
-    return answer(call, FeaturedOut([_shown(call, product) for product in products]))
+        products = await store.featured(db, call.actor.store_id, limit=query.limit, market=market)
+    return answer(call, FeaturedOut([_shown(call, product, market) for product in products]))
 
 
-@routes.get("/products/{ref}", answer=ProductOut, problems=[NotFound], kept_unless=WRITE)
-async def read_product(call: Call) -> Answer:
+@routes.get(
+    "/products/{ref}",
+    query=MarketQuery,
+    answer=ProductOut,
+    problems=[NotFound, MarketNotFound],
+    headers=HEADERS,
+    kept_unless=WRITE,
+)
+async def read_product(call: Call, query: MarketQuery) -> Answer:
     """Read one product by id or slug. One that is not on sale is there for staff only."""
     statuses = tuple(Status) if sees_all(call.actor) else (Status.ACTIVE,)
+    market = markets.of_call(call, country=query.country)
     async with call.db.read() as db:
-        product = await store.get(db, call.actor.store_id, call.param("ref"), statuses=statuses)
-    made = answer(call, _shown(call, product), etag(product.version))
+        product = await store.get(db, call.actor.store_id, call.param("ref"), statuses=statuses, market=market)
+    made = answer(call, _shown(call, product, market), etag(product.version))
     made.mark = ((call.actor.store_id, product.id), product.mark)
     return made
 
@@ -229,11 +253,12 @@ async def _open_stock(call: Call, tx: Tx, items: Sequence[tuple[UUID, int]]) -> 
 
 
 def _variant_answer(call: Call, product: Product, variant_id: UUID, *, status: int = 200) -> Answer:
-    currency = store_of(call).currency
-    (shown,) = [staff_variant(variant, currency) for variant in product.variants if variant.id == variant_id]
+    market = home_of(store_of(call))
+    (shown,) = [staff_variant(product, variant, market) for variant in product.variants if variant.id == variant_id]
     return call.json(shown, status=status, headers=[etag(product.version)])
 
 
-def _shown(call: Call, product: Product) -> ProductOut:
+def _shown(call: Call, product: Product, market: Market | None = None) -> ProductOut:
+    """In the market that it was read for; whoever changes a product sees it at home."""
     show = staff_product if sees_all(call.actor) else public_product
-    return show(product, store_of(call).currency)
+    return show(product, market or home_of(store_of(call)))

@@ -7,12 +7,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tradepost.catalog import matrix, naming
+from tradepost.catalog.local import Base, LocalPrice, Priced, ProductText, priced, said
 from tradepost.catalog.matrix import Options
 from tradepost.core import money
 from tradepost.core.actors import Actor
 from tradepost.core.changes import applied, given
 from tradepost.core.errors import Conflict, FieldError, Invalid, invalid
 from tradepost.core.states import States
+from tradepost.stores import Market
 
 MOST_VARIANTS = 100
 MOST_IMAGES = 50
@@ -136,6 +138,11 @@ class Variant(VariantFacts, frozen=True, kw_only=True):
     available: int = 0
 
     @property
+    def base(self) -> Base:
+        """Its own prices, in the store's currency."""
+        return Base(self.price, self.compare_price)
+
+    @property
     def rank(self) -> tuple[int, int]:
         """By price, then by position; what has no price comes last."""
         return money.LIMIT if self.price is None else self.price, self.position
@@ -194,6 +201,13 @@ class Product(ProductFacts, frozen=True, kw_only=True):
     updated_at: datetime
     images: tuple[Image, ...] = ()
     variants: tuple[Variant, ...]
+    local_prices: tuple[LocalPrice, ...] = ()
+    """Of its variants, in the market that it was read for; that is home, unless another was asked for."""
+    local_texts: tuple[ProductText, ...] = ()
+    read_at: datetime | None = None
+    """By the database's clock: which sales are on then is what `local_prices` mean."""
+    sale_turns: int = 0
+    """How many sales of it have begun or ended, in any market."""
 
     @property
     def active(self) -> tuple[Variant, ...]:
@@ -218,7 +232,19 @@ class Product(ProductFacts, frozen=True, kw_only=True):
     @property
     def mark(self) -> tuple[object, ...]:
         """Changes whenever anything about it does that somebody may see; see `store.marks`."""
-        return (self.version, *(variant.available for variant in self.variants))
+        return (self.version, self.sale_turns, *(variant.available for variant in self.variants))
+
+    def price_in(self, market: Market, variant: Variant) -> Priced | None:
+        """What a variant costs in the market that the product was read for; None where it is not for sale there."""
+        row = next((row for row in self.local_prices if row.variant_id == variant.id), None)
+        return priced(variant.base, market, row, market.rate, self.read_at or self.updated_at)
+
+    def words_in(self, market: Market) -> ProductText:
+        """Its words in the language of that market, and its own where there are no others."""
+        own = ProductText(
+            market.locale, self.name, self.description, self.short_description, self.seo_title, self.seo_description
+        )
+        return said(self.local_texts, market, own) if self.local_texts else own
 
 
 class VariantChanges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

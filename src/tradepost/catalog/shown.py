@@ -10,6 +10,7 @@ from tradepost.catalog import matrix
 from tradepost.catalog.model import Dimensions, Image, Product, Status, Variant
 from tradepost.core import money
 from tradepost.http import Out
+from tradepost.stores import Market
 
 
 class DimensionsOut(Out):
@@ -30,10 +31,11 @@ class OptionOut(Out):
 
 
 class VariantOut(Out, kw_only=True):
-    """`price` is what it costs: its `ownPrice`, which only staff see, or else the product's.
+    """`price` is what it costs in the market, today: its `ownPrice`, which only staff see, or else the product's.
 
-    `inventoryQuantity` is what can be sold now, null where stock is not tracked. `imageId` is one of the product's.
-    Only what is not on sale may be without a price.
+    Both in other markets as they have them, or converted; less in a sale, where `comparePrice` is what it cost before.
+    It is null where it is not for sale. `inventoryQuantity` is what can be sold now, null where stock is not tracked.
+    `imageId` is one of the product's.
     """
 
     id: UUID
@@ -58,8 +60,9 @@ class VariantOut(Out, kw_only=True):
 class ProductOut(Out, kw_only=True):
     """Price, SKU, weight and the like are those of the cheapest active variant, stock is that of all of them.
 
-    `costPrice`, `lowStockThreshold`, `taxClass` and `basePrice`, which is that of variants without a price of their
-    own, are for staff. `categoryId` is the main category, `categoryIds` are further ones.
+    Prices are those of the market, in its `currency`; words are in its language. `costPrice`, `lowStockThreshold`,
+    `taxClass` and `basePrice`, which is that of variants without a price of their own, are for staff; what is in the
+    store's currency is there in the home market only. `categoryId` is the main category, `categoryIds` are further ones.
     """
 
     id: UUID
@@ -110,45 +113,61 @@ class GeneratedOut(Out):
     product: ProductOut
 
 
-def public_product(product: Product, currency: str) -> ProductOut:
+def public_product(product: Product, market: Market) -> ProductOut:
     """What everybody may see: the active variants and their options, without what they cost the shop."""
-    shown = _product(product, currency, [_variant(variant, currency) for variant in product.active])
+    shown = _product(product, market, [_variant(product, variant, market) for variant in product.active])
     offered = matrix.restricted(product.options, [variant.options for variant in product.active])
     shown.options = _options(offered)
     return shown
 
 
-def staff_product(product: Product, currency: str) -> ProductOut:
-    shown = _product(product, currency, [staff_variant(variant, currency) for variant in product.variants])
-    lead = product.lead
-    shown.base_price = _amount(product.price, currency)
-    shown.cost_price = _amount(lead.cost_price, currency)
+def staff_product(product: Product, market: Market) -> ProductOut:
+    shown = _product(product, market, [staff_variant(product, variant, market) for variant in product.variants])
+    lead = _lead(product, market)
+    if market.is_home:
+        shown.base_price = _amount(product.price, market.currency)
+        shown.cost_price = _amount(lead.cost_price, market.currency)
     shown.low_stock_threshold = lead.low_stock_threshold
     shown.tax_class = product.tax_class
     return shown
 
 
-def staff_variant(variant: Variant, currency: str) -> VariantOut:
-    shown = _variant(variant, currency)
-    shown.own_price = _amount(variant.own_price, currency)
-    shown.cost_price = _amount(variant.cost_price, currency)
+def staff_variant(product: Product, variant: Variant, market: Market) -> VariantOut:
+    shown = _variant(product, variant, market)
+    if market.is_home:
+        shown.own_price = _amount(variant.own_price, market.currency)
+        shown.cost_price = _amount(variant.cost_price, market.currency)
     shown.low_stock_threshold = variant.low_stock_threshold
     return shown
 
 
-def _product(product: Product, currency: str, variants: list[VariantOut]) -> ProductOut:
-    lead = product.lead
+def _lead(product: Product, market: Market) -> Variant:
+    """The cheapest active variant in the market, where prices may stand in another order than at home."""
+    if market.is_home and not product.local_prices:
+        return product.lead
+
+    def rank(variant: Variant) -> tuple[int, tuple[int, int]]:
+        price = product.price_in(market, variant)
+        return money.LIMIT if price is None else price.amount, variant.rank
+
+    return min(product.active or product.variants, key=rank)
+
+
+def _product(product: Product, market: Market, variants: list[VariantOut]) -> ProductOut:
+    lead = _lead(product, market)
+    price = product.price_in(market, lead)
+    words = product.words_in(market)
     return ProductOut(
         id=product.id,
-        name=product.name,
+        name=words.name or product.name,
         slug=product.slug,
         sku=lead.sku,
         barcode=lead.barcode,
-        description=product.description,
-        short_description=product.short_description,
-        price=_amount(lead.price, currency),
-        compare_price=_amount(lead.compare_price, currency),
-        currency=currency,
+        description=words.description or "",
+        short_description=words.short_description or "",
+        price=_amount(price.amount if price else None, market.currency),
+        compare_price=_amount(price.compare if price else None, market.currency),
+        currency=market.currency,
         track_inventory=lead.track_inventory,
         inventory_quantity=product.quantity,
         weight=lead.weight,
@@ -156,8 +175,8 @@ def _product(product: Product, currency: str, variants: list[VariantOut]) -> Pro
         status=product.status,
         is_featured=product.is_featured,
         in_stock=product.in_stock,
-        seo_title=product.seo_title,
-        seo_description=product.seo_description,
+        seo_title=words.seo_title,
+        seo_description=words.seo_description,
         category_id=product.category_id,
         category_ids=list(product.category_ids),
         images=images_out(product.images),
@@ -169,15 +188,16 @@ def _product(product: Product, currency: str, variants: list[VariantOut]) -> Pro
     )
 
 
-def _variant(variant: Variant, currency: str) -> VariantOut:
+def _variant(product: Product, variant: Variant, market: Market) -> VariantOut:
+    price = product.price_in(market, variant)
     return VariantOut(
         id=variant.id,
         sku=variant.sku,
         barcode=variant.barcode,
         name=variant.name,
         options=variant.options,
-        price=_amount(variant.price, currency),
-        compare_price=_amount(variant.compare_price, currency),
+        price=_amount(price.amount if price else None, market.currency),
+        compare_price=_amount(price.compare if price else None, market.currency),
         track_inventory=variant.track_inventory,
         inventory_quantity=variant.quantity,
         weight=variant.weight,

@@ -25,6 +25,7 @@ from tradepost.catalog.store import ProductFilter
 from tradepost.core import money, urls
 from tradepost.core.errors import FieldError, invalid
 from tradepost.http import Amount, In, Limit, PageQuery
+from tradepost.stores.markets.choosing import Country
 
 # In a pattern `$` also matches before a last line break; what follows it here forbids that.
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
@@ -197,10 +198,18 @@ class ProductPatch(In, kw_only=True):
     options: OptionList | UnsetType = UNSET
 
 
+class MarketQuery(In):
+    """`country` names the market, where neither X-Market, nor the caller's key, nor X-Country does."""
+
+    country: Country | None = None
+
+
 class ProductsQuery(PageQuery):
     """Prices are those of the cheapest active variant. What is not on sale only staff get to see.
 
-    `category` is the id or slug of a category; what is inside it counts as in it.
+    `minPrice`, `maxPrice` and the order by price go by home prices, without sales, whatever the market. `country` names
+    the market, where neither X-Market, nor the caller's key, nor X-Country does. `category` is the id or slug of a
+    category; what is inside it counts as in it.
     """
 
     category: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
@@ -210,9 +219,10 @@ class ProductsQuery(PageQuery):
     max_price: Amount | None = None
     in_stock: bool | None = None
     sort: Order = "-createdAt"
+    country: Country | None = None
 
 
-class FeaturedQuery(In):
+class FeaturedQuery(MarketQuery):
     limit: Limit = 20
 
 

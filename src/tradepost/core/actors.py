@@ -34,6 +34,8 @@ class Actor(msgspec.Struct, frozen=True):
     """Who answers for it: the person himself, or the one who made the key. None where that is nobody."""
     refund_limit: int | None = None
     """What this person may give back of one order, in minor units of the store's currency; None is without limit."""
+    market_id: UUID | None = None
+    """The market that a key is for; None where it is for none in particular."""
 
     def may(self, permission: str) -> bool:
         return permission in self.permissions or EVERYTHING in self.permissions

@@ -7,7 +7,7 @@ from tradepost.http.answers import Answer
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _ACCEPTED = (
     "content-type, authorization, x-api-key, idempotency-key, if-match, x-csrf-token, x-order-token, x-cart-token, "
-    "x-request-id"
+    "x-request-id, x-market, x-country"
 )
 _EXPOSED = b"etag, location, idempotency-replayed, retry-after, ratelimit, ratelimit-policy, x-request-id"
 _SECONDS = 600

@@ -138,6 +138,7 @@ def _parameters(operation: Operation, components: Document) -> list[Document]:
             | ({"style": "deepObject", "explode": True} if name in many_named(operation.query) else {})
             for name, property_ in schema["properties"].items()
         ]
+    found += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in operation.headers]
     if operation.kept_unless is not None:
         found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
     if operation.later is not None:

@@ -100,6 +100,8 @@ class Operation(msgspec.Struct, frozen=True):
     """What it answers with 202 where the caller prefers that (`Prefer: respond-async`)."""
     secured: bool = False
     """Whether TRADEPOST_REQUIRE_IDEMPOTENCY_KEY applies: it moves money or stock."""
+    headers: tuple[str, ...] = ()
+    """Headers that its answer depends on, beside those that all operations look at."""
     signature: str | None = None
     """The header with the signature of the body, which the handler then takes as it came, byte for byte."""
     takes: str | None = None
@@ -116,6 +118,10 @@ class Operation(msgspec.Struct, frozen=True):
         return "\n".join(line.strip() for line in (self.handler.__doc__ or "").strip().splitlines())
 
 
+def _for_all(_call: Call) -> str:
+    return ""
+
+
 class Gate(msgspec.Struct, frozen=True):
     """What stands before every operation of an application."""
 
@@ -125,6 +131,8 @@ class Gate(msgspec.Struct, frozen=True):
     """Operation name to permission, PUBLIC, or PERSON for who has signed in. One that is not here does not start."""
     csrf: Csrf
     keeper: Keeper
+    kept_for: Callable[[Call], str] = _for_all
+    """What an answer depends on beside its address and its store: kept for one, it is not for another."""
     require_key: bool = False
 
 
@@ -241,7 +249,7 @@ async def _respond(operation: Operation, gate: Gate, permission: str, scope: Sco
     if actor.may(operation.kept_unless):
         answer = await _run(operation, gate, call, receive)
     else:
-        key = f"{actor.store_id}{call.path}?{call.query}"
+        key = f"{actor.store_id}/{gate.kept_for(call)}{call.path}?{call.query}"
         answer = await gate.keeper.answer(key, lambda: _run(operation, gate, call, receive))
     return _not_modified(answer, headers) or answer
 

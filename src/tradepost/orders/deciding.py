@@ -109,7 +109,7 @@ class _Deciding:
             raise request.refusal
         check_currency(facts.store, request.currency)
         picked = facts.shelf.pick(request.items)
-        quote = price_items(facts.store, request.items, picked)
+        quote = price_items(facts.store, request.items, picked, at=facts.now)
         if request.expected_total is not None:
             check_total(request.expected_total, quote)
         elif basket is not None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import inventory
+from tradepost import inventory, stores
 from tradepost.catalog.offers import Offer, offers
 from tradepost.core.errors import FieldError
 from tradepost.db import Tx
@@ -19,7 +19,7 @@ from tradepost.orders.life import Opened, close
 from tradepost.orders.model import Item
 from tradepost.orders.moves import Action
 from tradepost.orders.paying import give_back
-from tradepost.orders.quoting import Shelf, wanted
+from tradepost.orders.quoting import Shelf, price_at_home, wanted
 from tradepost.shipping import ShipmentStatus
 
 _BECAUSE = "order_edited"
@@ -38,8 +38,13 @@ async def added(tx: Tx, opened: Opened, items: Sequence[Item]) -> list[tuple[Off
     """New items at today's prices. VariantNotAvailable, with pointers into `/add`."""
     if not items:
         return []
-    statement, params = wanted(opened.actor.store_id, items)
-    picked = Shelf(offers(await tx.rows(statement, params))).pick(items, pointer="/add")
+    store_id = opened.actor.store_id
+    shop = await stores.get(tx, store_id)
+    found, ((at,),) = await tx.together(wanted(store_id, items), ("select now()", {}))
+    picked = [
+        msgspec.structs.replace(offer, price=price_at_home(offer, shop, at))
+        for offer in Shelf(offers(found)).pick(items, pointer="/add")
+    ]
     return [(offer, item.quantity) for offer, item in zip(picked, items, strict=True)]
 
 

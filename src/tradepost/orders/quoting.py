@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -12,7 +13,7 @@ from tradepost.db import Reader
 from tradepost.orders.model import CurrencyNotSupported, Item, ItemKey, VariantNotAvailable
 from tradepost.pricing import AmountOutOfRange, Basket, BasketLine, Quote, TaxRate
 from tradepost.pricing import quote as price
-from tradepost.stores import Store
+from tradepost.stores import Store, home_of
 
 
 class Shelf:
@@ -75,15 +76,26 @@ def wanted(store_id: UUID, items: Sequence[Item]):  # noqa: ANN201 - a statement
     )
 
 
-def price_items(store: Store, items: Sequence[Item], picked: Sequence[Offer]) -> Quote:
-    """Prices items at their offers, with the store's tax. Raises AmountOutOfRange with a pointer."""
+def price_items(store: Store, items: Sequence[Item], picked: Sequence[Offer], *, at: datetime) -> Quote:
+    """Prices items as they are in the home market, with the store's tax. Raises AmountOutOfRange with a pointer."""
     taxes = (TaxRate(store.tax_name, store.tax_rate_ppm),) if store.tax_rate_ppm else ()
-    lines = [BasketLine(offer.price, item.quantity, taxes) for offer, item in zip(picked, items, strict=True)]
+    lines = [
+        BasketLine(price_at_home(offer, store, at), item.quantity, taxes)
+        for offer, item in zip(picked, items, strict=True)
+    ]
     try:
         return price(Basket(store.currency, lines, tax_included=store.tax_included))
     except AmountOutOfRange:
         pointer = FieldError("/items", "amount_out_of_range", "add up to more than an order may come to")
         raise AmountOutOfRange(errors=[pointer]) from None
+
+
+def price_at_home(offer: Offer, store: Store, at: datetime) -> int:
+    """What an offer costs in the home market, where each has a price: less in a sale."""
+    if not offer.local_prices:
+        return offer.price
+    found = offer.price_in(home_of(store), None, at)
+    return offer.price if found is None else found.amount
 
 
 def check_currency(store: Store, currency: str | None) -> None:
@@ -100,6 +112,6 @@ class PricedItems(msgspec.Struct, frozen=True):
 async def quote(db: Reader, store: Store, items: Sequence[Item], *, currency: str | None = None) -> PricedItems:
     """What items would cost at this moment. Raises VariantNotAvailable, CurrencyNotSupported, AmountOutOfRange."""
     check_currency(store, currency)
-    statement, params = wanted(store.id, items)
-    picked = Shelf(offers(await db.rows(statement, params))).pick(items)
-    return PricedItems(picked, price_items(store, items, picked))
+    found, ((at,),) = await db.together(wanted(store.id, items), ("select now()", {}))
+    picked = Shelf(offers(found)).pick(items)
+    return PricedItems(picked, price_items(store, items, picked, at=at))

@@ -15,6 +15,7 @@ from tradepost.db.composing import Window
 from tradepost.http import Amount, In, Out, PageOut, PageQuery
 from tradepost.search.engine import Facets, Found, Order, Query, Suggestion
 from tradepost.search.words import Part
+from tradepost.stores.markets.choosing import Country
 
 Typed = Annotated[str, Meta(max_length=200)]
 MOST_SUGGESTIONS = 20
@@ -24,7 +25,8 @@ class SearchQuery(PageQuery):
     """All filters have to fit. `q` is plain text, whatever is in it; prices are those of the cheapest active variant.
 
     `category` is the id or slug of a category; what is inside it counts as in it. `option[size]=M` asks for a variant
-    of that size: several values of a name are alternatives, several names have to fit the same variant.
+    of that size: several values of a name are alternatives, several names have to fit the same variant. `country` names
+    the market, where neither X-Market, nor the caller's key, nor X-Country does.
     """
 
     q: Typed | None = None
@@ -37,6 +39,7 @@ class SearchQuery(PageQuery):
         dict[OptionName, Annotated[list[OptionValue], Meta(min_length=1, max_length=20)]], Meta(max_length=5)
     ] = msgspec.field(default_factory=dict[str, list[str]])
     sort: Order = "relevance"
+    country: Country | None = None
 
 
 class SuggestQuery(In):
@@ -54,7 +57,10 @@ class PartOut(Out):
 
 
 class HitOut(ProductOut, kw_only=True):
-    """A product, and its name in parts that say what was looked for; together they are the name."""
+    """A product, and its name in parts that say what was looked for; together they are the name.
+
+    A name in another language than the store's, in which nothing is looked for, is one part.
+    """
 
     highlight: list[PartOut]
 
@@ -142,7 +148,10 @@ def _price(amount: Amount | None, pointer: str, currency: str) -> int | None:
 
 
 def hit_out(product: ProductOut, name: tuple[Part, ...]) -> HitOut:
-    return HitOut(**msgspec.structs.asdict(product), highlight=_parts(name))
+    found = _parts(name)
+    if "".join(part.text for part in name) != product.name:
+        found = [PartOut(product.name, matched=False)]
+    return HitOut(**msgspec.structs.asdict(product), highlight=found)
 
 
 def search_out(page: PageOut[HitOut], found: Found, currency: str) -> SearchOut:

@@ -14,8 +14,9 @@ async def insert(tx: Tx, key: ApiKey, *, actor: Actor, key_hash: bytes) -> None:
     """It is the person's who makes it, or whose key makes it; nobody's where the system does."""
     await tx.run(
         """
-        insert into api_key (store_id, id, name, hint, key_hash, scopes, created_at, created_by)
+        insert into api_key (store_id, id, name, hint, key_hash, scopes, created_at, market_id, created_by)
         values (%(store_id)s, %(id)s, %(name)s, %(hint)s, %(key_hash)s, %(scopes)s, %(created_at)s,
+                %(market_id)s,
                 coalesce(%(person)s, (select maker.created_by from api_key as maker
                                       where maker.store_id = %(store_id)s and maker.id = %(actor)s)))
         """,
@@ -27,6 +28,7 @@ async def insert(tx: Tx, key: ApiKey, *, actor: Actor, key_hash: bytes) -> None:
             "key_hash": key_hash,
             "scopes": key.scopes,
             "created_at": key.created_at,
+            "market_id": key.market_id,
             "person": actor.id if actor.session_id else None,
             "actor": actor.id,
         },
@@ -41,13 +43,14 @@ class Live(msgspec.Struct, frozen=True):
     scopes: list[str]
     person_id: UUID | None
     refund_limit: int | None
+    market_id: UUID | None
 
 
 async def find_live(db: Reader, key_hash: bytes) -> Live | None:
     """None for one that is revoked, or whose maker may no longer do all of that himself."""
     row = await db.row(
         """
-        select api_key.store_id, api_key.id, api_key.scopes, api_key.created_by, held.refund_limit
+        select api_key.store_id, api_key.id, api_key.scopes, api_key.created_by, held.refund_limit, api_key.market_id
         from api_key
         left join account as maker on maker.store_id = api_key.store_id and maker.id = api_key.created_by
         left join staff_role as held on held.store_id = maker.store_id and held.id = maker.staff_role_id
@@ -78,7 +81,7 @@ async def touch(db: Reader, store_id: UUID, key_id: UUID) -> None:
 async def all_of(db: Reader, store_id: UUID) -> list[ApiKey]:
     rows = await db.rows(
         """
-        select id, name, hint, scopes, created_at, last_used_at, revoked_at
+        select id, name, hint, scopes, created_at, last_used_at, revoked_at, market_id
         from api_key
         where store_id = %(store_id)s
         order by id

@@ -10,6 +10,7 @@ from tradepost.catalog.categories.model import (
     CategoryChanges,
     CategoryDraft,
     CategoryNotEmpty,
+    CategoryText,
     Path,
     TooManyCategories,
 )
@@ -17,7 +18,7 @@ from tradepost.catalog.events import ProductChanged
 from tradepost.core.actors import Actor
 from tradepost.core.changes import differing
 from tradepost.core.clock import now
-from tradepost.core.errors import FieldError, ReferenceNotFound, check_version
+from tradepost.core.errors import FieldError, NotFound, ReferenceNotFound, check_version
 from tradepost.core.ids import uuid7
 from tradepost.db import Tx
 from tradepost.events import publish, publish_each
@@ -97,6 +98,32 @@ async def delete(tx: Tx, ref: str, *, move_to: str | None, actor: Actor, expecte
     await store.delete(tx, actor.store_id, category.id)
     fact = CategoryDeleted(category.slug, None if target is None else target.id)
     await publish(tx, fact, actor=actor, subject_id=category.id)
+
+
+async def put_text(
+    tx: Tx, ref: str, text: CategoryText, *, actor: Actor, expected_version: int | None = None
+) -> Category:
+    """A category's words in a language, whole. The same again changes nothing. Raises NotFound, Stale."""
+    category = await _lock(tx, ref, actor, expected_version)
+    if text in await store.texts_of(tx, actor.store_id, category.id):
+        return category
+    await store.put_text(tx, actor.store_id, category.id, text)
+    return await _tell_of_texts(tx, category, actor)
+
+
+async def remove_text(tx: Tx, ref: str, locale: str, *, actor: Actor, expected_version: int | None = None) -> None:
+    """Raises NotFound where there are no words in this language, Stale."""
+    category = await _lock(tx, ref, actor, expected_version)
+    if locale not in [text.locale for text in await store.texts_of(tx, actor.store_id, category.id)]:
+        raise NotFound
+    await store.delete_text(tx, actor.store_id, category.id, locale)
+    await _tell_of_texts(tx, category, actor)
+
+
+async def _tell_of_texts(tx: Tx, category: Category, actor: Actor) -> Category:
+    saved = await store.set_category(tx, actor.store_id, category)
+    await publish(tx, CategoryChanged(["texts"]), actor=actor, subject_id=category.id)
+    return saved
 
 
 async def _lock(tx: Tx, ref: str, actor: Actor, expected_version: int | None) -> Category:

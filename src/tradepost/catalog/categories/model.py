@@ -67,6 +67,14 @@ class Category(CategoryFacts, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class CategoryText(msgspec.Struct, frozen=True):
+    """A category's words in a language; None for what is said in the next one."""
+
+    locale: str
+    name: str | None = None
+    description: str | None = None
+
+
 class CategoryChanges(msgspec.Struct, frozen=True, kw_only=True):
     """UNSET is what stays as it is."""
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tradepost.catalog.categories.model import Category, CategoryChanges, CategoryDraft, Crumb, Node
+from tradepost.catalog.categories.model import Category, CategoryChanges, CategoryDraft, CategoryText, Crumb, Node
 from tradepost.catalog.written import ImageIn, Name, Slug, image_of
 from tradepost.http import In, Out
 
@@ -38,6 +38,13 @@ class CategoryPatch(In, kw_only=True):
     image: ImageIn | UnsetType | None = UNSET
     sort_order: SortOrder | UnsetType = UNSET
     is_active: bool | UnsetType = UNSET
+
+
+class CategoryTextIn(In, kw_only=True):
+    """All of it: what is absent or null is said as in the next language: `de-AT`, then `de`, then its own."""
+
+    name: Name | None = None
+    description: Description | None = None
 
 
 class DeletionQuery(In):
@@ -90,6 +97,19 @@ class CategoriesOut(Out):
     items: list[CategoryNodeOut]
 
 
+class CategoryTextOut(Out):
+    locale: str
+    name: str | None
+    description: str | None
+
+
+class CategoryTextsOut(Out):
+    """`version` is the category's."""
+
+    items: list[CategoryTextOut]
+    version: int
+
+
 def draft_of(body: CategoryIn) -> CategoryDraft:
     """Raises ValidationFailed."""
     return CategoryDraft(
@@ -114,6 +134,10 @@ def changes_of(body: CategoryPatch) -> CategoryChanges:
         sort_order=body.sort_order,
         is_active=body.is_active,
     )
+
+
+def text_out(text: CategoryText) -> CategoryTextOut:
+    return CategoryTextOut(text.locale, text.name, text.description)
 
 
 def categories_out(nodes: Sequence[Node]) -> CategoriesOut:

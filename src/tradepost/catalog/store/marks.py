@@ -16,6 +16,11 @@ async def marks(db: Database, subjects: Sequence[Subject]) -> Mapping[Subject, t
         rows = await reader.rows(
             """
             select product.store_id, product.id, product.version,
+                   (select count(*) filter (where local.sale_from <= now())
+                         + count(*) filter (where local.sale_to <= now())
+                    from variant_price as local
+                    where local.store_id = product.store_id
+                      and local.product_id = product.id),
                    array(select (select coalesce(sum(level.on_hand - level.reserved), 0)::bigint
                                  from stock_level as level
                                  where level.store_id = variant.store_id
@@ -29,4 +34,6 @@ async def marks(db: Database, subjects: Sequence[Subject]) -> Mapping[Subject, t
             """,
             {"store_ids": uuids([store for store, _ in subjects]), "ids": uuids([id_ for _, id_ in subjects])},
         )
-    return {(store_id, id_): (version, *available) for store_id, id_, version, available in rows}
+    return {
+        (store_id, id_): (version, sale_turns, *available) for store_id, id_, version, sale_turns, available in rows
+    }

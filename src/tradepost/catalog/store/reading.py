@@ -1,10 +1,11 @@
 from collections.abc import Iterable, Sequence
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
 from psycopg import sql
 
+from tradepost.catalog.local import LocalPrice, ProductText
 from tradepost.catalog.matrix import Options, in_order
 from tradepost.catalog.model import Image, Product, Status, Variant
 from tradepost.catalog.naming import reference
@@ -14,11 +15,14 @@ from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
 from tradepost.db.arrays import texts, uuids
 from tradepost.db.composing import Window
 from tradepost.db.connections import Row
+from tradepost.stores import Market
 
 ALL = tuple(Status)
 _VARIANTS = msgspec.json.Decoder(tuple[Variant, ...])
 _IMAGES = msgspec.json.Decoder(tuple[Image, ...])
 _OPTIONS = msgspec.json.Decoder(Options)
+_PRICES = msgspec.json.Decoder(tuple[LocalPrice, ...])
+_TEXTS = msgspec.json.Decoder(tuple[ProductText, ...])
 
 # stock_level is inventory's: it is read here, so that a product takes one statement, and never written.
 _COLUMNS: LiteralString = """
@@ -65,7 +69,24 @@ _COLUMNS: LiteralString = """
                    ) order by variant.position)::text
             from product_variant as variant
             where variant.store_id = product.store_id
-              and variant.product_id = product.id)
+              and variant.product_id = product.id),
+           now(),
+           (select count(*) filter (where local.sale_from <= now()) + count(*) filter (where local.sale_to <= now())
+            from variant_price as local
+            where local.store_id = product.store_id
+              and local.product_id = product.id),
+           (select json_agg(json_build_array(local.variant_id, local.market_id, local.price, local.compare_price,
+                                             local.sale_price, local.sale_from, local.sale_to))::text
+            from variant_price as local
+            where local.store_id = product.store_id
+              and local.product_id = product.id
+              and local.market_id = %(market_id)s),
+           (select json_agg(json_build_array(said.locale, said.name, said.description, said.short_description,
+                                             said.seo_title, said.seo_description))::text
+            from product_text as said
+            where said.store_id = product.store_id
+              and said.product_id = product.id
+              and said.locale = any(%(locales)s))
 """
 _FROM: LiteralString = """
     from product
@@ -164,17 +185,34 @@ class Known(msgspec.Struct, frozen=True):
     by_slug: dict[str, UUID]
 
 
-async def find(db: Reader, store_id: UUID, ref: UUID | str, *, statuses: Sequence[Status] = ALL) -> Product | None:
-    """A product with its variants and what can be sold of them, by id or slug, in one statement."""
+async def find(
+    db: Reader,
+    store_id: UUID,
+    ref: UUID | str,
+    *,
+    statuses: Sequence[Status] = ALL,
+    market: Market | None = None,
+) -> Product | None:
+    """A product with its variants and what can be sold of them, by id or slug, in one statement.
+
+    With its prices and words in a market; at home, and in its own words, where none is named.
+    """
     known = reference(ref) if isinstance(ref, str) else ref
-    params = {"store_id": store_id, "ref": known, "statuses": [str(status) for status in statuses]}
+    params = _params(store_id, market) | {"ref": known, "statuses": [str(status) for status in statuses]}
     row = await db.row(_COLUMNS + _FROM + (_BY_ID if isinstance(known, UUID) else _BY_SLUG), params)
     return None if row is None else _product(row)
 
 
-async def get(db: Reader, store_id: UUID, ref: UUID | str, *, statuses: Sequence[Status] = ALL) -> Product:
+async def get(
+    db: Reader,
+    store_id: UUID,
+    ref: UUID | str,
+    *,
+    statuses: Sequence[Status] = ALL,
+    market: Market | None = None,
+) -> Product:
     """As `find`; NotFound where there is none of these statuses."""
-    found = await find(db, store_id, ref, statuses=statuses)
+    found = await find(db, store_id, ref, statuses=statuses, market=market)
     if found is None:
         raise NotFound
     return found
@@ -231,7 +269,7 @@ async def lock_many(tx: Tx, store_id: UUID, ids: Iterable[UUID]) -> dict[UUID, P
           and product.id = any(%(ids)s)
         order by product.id
         """,
-        {"store_id": store_id, "ids": wanted},
+        _params(store_id) | {"ids": wanted},
     )
     return {product.id: product for product in map(_product, rows)}
 
@@ -247,13 +285,13 @@ async def after(db: Reader, store_id: UUID, last: UUID, *, limit: int) -> list[P
         order by product.id
         limit %(limit)s
         """,
-        {"store_id": store_id, "last": last, "limit": limit},
+        _params(store_id) | {"last": last, "limit": limit},
     )
     return [_product(row) for row in rows]
 
 
-async def featured(db: Reader, store_id: UUID, *, limit: int) -> list[Product]:
-    """What the shop puts in its window, newest first."""
+async def featured(db: Reader, store_id: UUID, *, limit: int, market: Market | None = None) -> list[Product]:
+    """What the shop puts in its window, newest first. For the market, see `find`."""
     rows = await db.rows(
         _COLUMNS
         + _FROM
@@ -264,13 +302,15 @@ async def featured(db: Reader, store_id: UUID, *, limit: int) -> list[Product]:
         order by product.id desc
         limit %(limit)s
         """,
-        {"store_id": store_id, "limit": limit},
+        _params(store_id, market) | {"limit": limit},
     )
     return [_product(row) for row in rows]
 
 
-async def on_sale(db: Reader, store_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Product]:
-    """Those of these products that can be bought at this moment, in one statement."""
+async def on_sale(
+    db: Reader, store_id: UUID, ids: Sequence[UUID], *, market: Market | None = None
+) -> dict[UUID, Product]:
+    """Those of these products that can be bought at this moment, in one statement. For the market, see `find`."""
     rows = await db.rows(
         _COLUMNS
         + _FROM
@@ -279,18 +319,27 @@ async def on_sale(db: Reader, store_id: UUID, ids: Sequence[UUID]) -> dict[UUID,
           and product.id = any(%(ids)s)
           and product.status = 'ACTIVE'
         """,
-        {"store_id": store_id, "ids": uuids(ids)},
+        _params(store_id, market) | {"ids": uuids(ids)},
     )
     return {product.id: product for product in map(_product, rows)}
 
 
-async def page(db: Reader, store_id: UUID, wanted: ProductFilter, *, sort: Sort, window: Window) -> Page[Product]:
+async def page(
+    db: Reader,
+    store_id: UUID,
+    wanted: ProductFilter,
+    *,
+    sort: Sort,
+    window: Window,
+    market: Market | None = None,
+) -> Page[Product]:
+    """Found and sorted by home prices and a product's own name, whatever the market. For that, see `find`."""
     by_price = sort.by == SORTS["price"].by
     return await fetch_page(
         db,
         select=_COLUMNS + (_FROM_CHEAPEST if by_price or wanted.by_price else _FROM),
         counted=_FROM_CHEAPEST if wanted.by_price else _FROM,
-        filters=_filters(store_id, wanted),
+        filters=_filters(wanted, _params(store_id, market)),
         sort=sort,
         window=window,
         build=_product,
@@ -298,8 +347,17 @@ async def page(db: Reader, store_id: UUID, wanted: ProductFilter, *, sort: Sort,
     )
 
 
-def _filters(store_id: UUID, wanted: ProductFilter) -> Filters:
-    filters = Filters("product.store_id = %(store_id)s", store_id=store_id)
+def _params(store_id: UUID, market: Market | None = None) -> dict[str, Any]:
+    """What the columns ask for. The home market has the store's id."""
+    return {
+        "store_id": store_id,
+        "market_id": market.id if market else store_id,
+        "locales": texts(market.locales if market else ()),
+    }
+
+
+def _filters(wanted: ProductFilter, params: dict[str, Any]) -> Filters:
+    filters = Filters("product.store_id = %(store_id)s", **params)
     filters.add_if("product.status = %(visible)s", visible=wanted.visible)
     filters.add_if("product.status = %(status)s", status=wanted.status)
     filters.add_if(_BY_PRICE + " >= %(min_price)s and cheapest.price is not null", min_price=wanted.min_price)
@@ -322,7 +380,8 @@ def _keys(product: Product, sort: Sort) -> list[object]:
 def _product(row: Row) -> Product:
     (
         id_, slug, name, description, short_description, status, is_featured, seo_title, seo_description, version,
-        created_at, updated_at, price, options, tax_class, category_id, category_ids, images, variants,
+        created_at, updated_at, price, options, tax_class, category_id, category_ids, images, variants, read_at,
+        sale_turns, local_prices, local_texts,
     ) = row  # fmt: skip
     listed = _OPTIONS.decode(options)
     return Product(
@@ -345,6 +404,10 @@ def _product(row: Row) -> Product:
         category_ids=tuple(category_ids),
         images=_IMAGES.decode(images) if images else (),
         variants=tuple(_ordered(variant, listed) for variant in _VARIANTS.decode(variants)),
+        local_prices=_PRICES.decode(local_prices) if local_prices else (),
+        local_texts=_TEXTS.decode(local_texts) if local_texts else (),
+        read_at=read_at,
+        sale_turns=sale_turns,
     )
 
 

@@ -14,6 +14,7 @@ from tradepost.catalog.categories.store.reading import (
     paths,
     tree,
 )
+from tradepost.catalog.categories.store.texts import delete_text, put_text, texts_of
 from tradepost.catalog.categories.store.writing import delete, insert, set_category
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "contents",
     "count",
     "delete",
+    "delete_text",
     "find",
     "free_slug",
     "get",
@@ -33,6 +35,8 @@ __all__ = [
     "move_children",
     "move_products",
     "paths",
+    "put_text",
     "set_category",
+    "texts_of",
     "tree",
 ]

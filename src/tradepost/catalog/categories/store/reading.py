@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import LiteralString
 from uuid import UUID
 
@@ -10,19 +10,42 @@ from tradepost.db import Reader
 from tradepost.db.arrays import texts, uuids
 from tradepost.db.connections import Row
 
-_COLUMNS: LiteralString = """
-    select category.id, category.parent_id, category.path, category.slug, category.name, category.description,
+# Its words in the first of some languages in which it has them; in none of them, its own.
+_NAME: LiteralString = """
+           coalesce((select said.name
+                     from category_text as said
+                     where said.store_id = category.store_id
+                       and said.category_id = category.id
+                       and said.locale = any(%(locales)s)
+                       and said.name is not null
+                     order by array_position(%(locales)s, said.locale)
+                     limit 1), category.name)
+"""
+_COLUMNS: LiteralString = (
+    """
+    select category.id, category.parent_id, category.path, category.slug,
+    """
+    + _NAME
+    + ", "
+    + _NAME.replace("name", "description")
+    + """,
            category.image_url, category.image_alt, category.sort_order, category.is_active, category.is_shown,
            category.version, category.created_at, category.updated_at
-"""
+    """
+)
 
 
-async def find(db: Reader, store_id: UUID, ref: UUID | str, *, sees_hidden: bool = True) -> Category | None:
-    """A category by id or slug; None for one that is not shown, unless the caller sees those, too."""
+async def find(
+    db: Reader, store_id: UUID, ref: UUID | str, *, sees_hidden: bool = True, locales: Sequence[str] = ()
+) -> Category | None:
+    """A category by id or slug; None for one that is not shown, unless the caller sees those, too.
+
+    Its words are those of the first of `locales` that has them, or else its own.
+    """
     known = reference(ref) if isinstance(ref, str) else ref
     row = await db.row(
         _COLUMNS + (_BY_ID if isinstance(known, UUID) else _BY_SLUG),
-        {"store_id": store_id, "ref": known, "sees_hidden": sees_hidden},
+        {"store_id": store_id, "ref": known, "sees_hidden": sees_hidden, "locales": texts(locales)},
     )
     return None if row is None else _category(row)
 
@@ -41,36 +64,44 @@ _BY_SLUG: LiteralString = """
 """
 
 
-async def get(db: Reader, store_id: UUID, ref: UUID | str, *, sees_hidden: bool = True) -> Category:
+async def get(
+    db: Reader, store_id: UUID, ref: UUID | str, *, sees_hidden: bool = True, locales: Sequence[str] = ()
+) -> Category:
     """As `find`; NotFound."""
-    found = await find(db, store_id, ref, sees_hidden=sees_hidden)
+    found = await find(db, store_id, ref, sees_hidden=sees_hidden, locales=locales)
     if found is None:
         raise NotFound
     return found
 
 
-async def breadcrumb(db: Reader, store_id: UUID, category: Category) -> list[Crumb]:
-    """The way from the root to a category, itself included."""
+async def breadcrumb(db: Reader, store_id: UUID, category: Category, *, locales: Sequence[str] = ()) -> list[Crumb]:
+    """The way from the root to a category, itself included. For the languages, see `find`."""
     rows = await db.rows(
-        """
-        select id, slug, name
-        from category
-        where store_id = %(store_id)s
-          and id = any(%(path)s)
-        order by cardinality(path)
-        """,
-        {"store_id": store_id, "path": uuids(category.path)},
+        "select category.id, category.slug, " + _NAME + _ON_THE_WAY,
+        {"store_id": store_id, "path": uuids(category.path), "locales": texts(locales)},
     )
     return [Crumb(*row) for row in rows]
 
 
-async def tree(db: Reader, store_id: UUID, *, within: UUID | None = None, sees_hidden: bool) -> list[Node]:
+_ON_THE_WAY: LiteralString = """
+    from category
+    where category.store_id = %(store_id)s
+      and category.id = any(%(path)s)
+    order by cardinality(category.path)
+"""
+
+
+async def tree(
+    db: Reader, store_id: UUID, *, within: UUID | None = None, sees_hidden: bool, locales: Sequence[str] = ()
+) -> list[Node]:
     """The categories of a store, or one and what is inside it, parents first and neighbours in their order.
 
-    With their numbers of products on sale. Through a category that the caller does not see, no product counts.
+    With their numbers of products on sale. Through a category that the caller does not see, no product counts. For the
+    languages, see `find`.
     """
     rows = await db.rows(
-        _COUNTING + _COLUMNS + _COUNTED, {"store_id": store_id, "within": within, "sees_hidden": sees_hidden}
+        _COUNTING + _COLUMNS + _COUNTED,
+        {"store_id": store_id, "within": within, "sees_hidden": sees_hidden, "locales": texts(locales)},
     )
     return [Node(_category(row[:-2]), *row[-2:]) for row in rows]
 
@@ -128,7 +159,7 @@ _COUNTED: LiteralString = """
     left join inside on inside.id = category.id
     left join twice on twice.id = category.id
     where category.store_id = %(store_id)s
-    order by cardinality(category.path), category.sort_order, category.name, category.id
+    order by cardinality(category.path), category.sort_order, 5, category.id
 """
 
 

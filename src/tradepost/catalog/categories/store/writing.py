@@ -60,7 +60,11 @@ async def set_category(tx: Tx, store_id: UUID, category: Category) -> Category:
 
 
 async def delete(tx: Tx, store_id: UUID, category_id: UUID) -> None:
-    """Deletes an empty category of a locked tree."""
+    """Deletes an empty category of a locked tree, with its words in all languages."""
+    await tx.run(
+        "delete from category_text where store_id = %(store_id)s and category_id = %(id)s",
+        {"store_id": store_id, "id": category_id},
+    )
     await tx.run(
         "delete from category where store_id = %(store_id)s and id = %(id)s", {"store_id": store_id, "id": category_id}
     )

@@ -1,0 +1,1 @@
+"""What variants cost in markets: prices of their own there, and sales."""
