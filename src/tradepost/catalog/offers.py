@@ -35,6 +35,8 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
     image_url: str | None = None
     """The variant's image, or else the product's first."""
     tax_class: str = STANDARD_TAX
+    weight: int | None = None
+    """Grams."""
     local_prices: tuple[LocalPrice, ...] = ()
     """What was written of the home market, and of those that were asked for."""
     local_names: dict[str, str] = {}
@@ -85,7 +87,7 @@ def offers_of(
                   and image.product_id = variant.product_id
                 order by image.id is distinct from variant.image_id, image.position
                 limit 1),
-               product.tax_class,
+               product.tax_class, variant.weight,
                (select json_agg(json_build_array(local.variant_id, local.market_id, local.price, local.compare_price,
                                                  local.sale_price, local.sale_from, local.sale_to))::text
                 from variant_price as local

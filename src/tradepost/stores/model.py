@@ -35,6 +35,8 @@ class Store(msgspec.Struct, frozen=True):
     tax_included: bool
     order_prefix: str
     is_default: bool
+    terms: int = 0
+    """Another number whenever markets, rates, taxes or ways of sending have changed."""
 
 
 class Rounding(StrEnum):

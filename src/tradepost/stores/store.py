@@ -14,7 +14,7 @@ from tradepost.stores.model import MANUAL, SAME, Market, Markets, Rate, Rounding
 
 GET = """
     select id, slug, name, hosts, currency, locale, time_zone, tax_name, tax_rate_ppm, tax_included, order_prefix,
-           is_default
+           is_default, terms
     from store
     where id = %(store_id)s
 """
@@ -103,7 +103,7 @@ async def all_stores(db: Reader) -> list[Store]:
     rows = await db.rows(
         """
         select id, slug, name, hosts, currency, locale, time_zone, tax_name, tax_rate_ppm, tax_included, order_prefix,
-               is_default
+               is_default, terms
         from store
         order by id
         """

@@ -2,7 +2,7 @@
 
 from tradepost.tax.actions import load_europe
 from tradepost.tax.asking import TABLE, TaxService, ask, check_name, service_of
-from tradepost.tax.choosing import Exempt, Exemptions, Rates, exemptions_wanted, wanted
+from tradepost.tax.choosing import Exempt, Exemptions, Rates, exemptions_wanted, of_store, wanted
 from tradepost.tax.europe import Loaded
 from tradepost.tax.model import STANDARD, Answered, net_unit
 from tradepost.tax.provider import Line, Provider, Question, TaxServiceUnavailable
@@ -25,6 +25,7 @@ __all__ = [
     "exemptions_wanted",
     "load_europe",
     "net_unit",
+    "of_store",
     "service_of",
     "wanted",
 ]

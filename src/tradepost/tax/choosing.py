@@ -28,6 +28,19 @@ def wanted(store_id: UUID, countries: Collection[str]) -> tuple[Statement, Param
     )
 
 
+def of_store(store_id: UUID) -> tuple[Statement, Params]:
+    """The statement that finds all rates of a store; `Rates` reads its rows."""
+    return (
+        """
+        select country, state, postal_prefix, tax_class, name, rate_ppm, layer, valid_from, valid_to
+        from tax_rate
+        where store_id = %(store_id)s
+        order by country, layer, id
+        """,
+        {"store_id": store_id},
+    )
+
+
 def exemptions_wanted(store_id: UUID, customer_ids: Collection[UUID]) -> tuple[Statement, Params]:
     """The statement that finds all exemptions of these customers; `Exemptions` reads its rows."""
     return (
@@ -73,6 +86,12 @@ class Rates:
             rate = _Rate(country, state, postal_prefix, tax_class, TaxRate(name, ppm), layer, *time)
             self._by_country[country].append(rate)
         self._known: dict[tuple[Place, str, datetime], tuple[TaxRate, ...] | None] = {}
+
+    def fresh(self) -> "Rates":
+        """The same rates, with nothing remembered."""
+        other = Rates()
+        other._by_country = self._by_country
+        return other
 
     def of(
         self, place: Place | None, tax_class: str, at: datetime, *, default: tuple[TaxRate, ...] = ()

@@ -115,6 +115,13 @@ class Methods:
         self._zones: dict[Place, UUID | None] = {}
         self._tables: dict[tuple[str, str], Table] = {}
 
+    def fresh(self) -> "Methods":
+        """The same zones and methods, with nothing remembered."""
+        other = Methods()
+        other._currency, other._areas, other._rest = self._currency, self._areas, self._rest
+        other._methods = self._methods
+        return other
+
     @property
     def has_methods(self) -> bool:
         """Whether the store says anything of how it sends."""

@@ -1,19 +1,11 @@
-"""What items cost right now: the one way to a price, for quotes, placement and whatever comes later."""
-
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-import msgspec
-
-from tradepost.catalog.offers import Offer, offers, offers_of
+from tradepost.catalog.offers import Offer, offers_of
 from tradepost.core.errors import FieldError
-from tradepost.db import Reader
-from tradepost.orders.model import CurrencyNotSupported, Item, ItemKey, VariantNotAvailable
-from tradepost.pricing import AmountOutOfRange, Basket, BasketLine, Quote, TaxRate
-from tradepost.pricing import quote as price
-from tradepost.stores import Store, home_of
+from tradepost.db.connections import Asked as Statement
+from tradepost.orders.model import Item, ItemKey, VariantNotAvailable
 
 
 class Shelf:
@@ -28,6 +20,9 @@ class Shelf:
 
     def variant_ids(self) -> list[UUID]:
         return list(self._by_variant)
+
+    def product_ids(self) -> list[UUID]:
+        return list(self._by_product)
 
     def pick(self, items: Sequence[Item], *, pointer: str = "/items") -> list[Offer]:
         """The offer of each item. Raises VariantNotAvailable with a pointer to each line that has none."""
@@ -63,8 +58,10 @@ class Shelf:
         return found or ("variant_not_available", "is not available")
 
 
-def wanted(store_id: UUID, items: Sequence[Item]):  # noqa: ANN201 - a statement with its parameters
-    """The statement that finds the offers of all these items."""
+def wanted(
+    store_id: UUID, items: Sequence[Item], *, market_ids: Collection[UUID] = (), locales: Collection[str] = ()
+) -> Statement:
+    """The statement that finds the offers of all these items, with prices of these markets and names in these locales."""
     names: dict[ItemKey, set[UUID | str]] = {key: set() for key in ItemKey}
     for item in items:
         names[item.key].add(item.ref)
@@ -73,45 +70,6 @@ def wanted(store_id: UUID, items: Sequence[Item]):  # noqa: ANN201 - a statement
         variant_ids=sorted(ref for ref in names[ItemKey.VARIANT] if isinstance(ref, UUID)),
         product_ids=sorted(ref for ref in names[ItemKey.PRODUCT] if isinstance(ref, UUID)),
         skus=sorted(str(ref) for ref in names[ItemKey.SKU]),
+        market_ids=sorted(market_ids),
+        locales=sorted(locales),
     )
-
-
-def price_items(store: Store, items: Sequence[Item], picked: Sequence[Offer], *, at: datetime) -> Quote:
-    """Prices items as they are in the home market, with the store's tax. Raises AmountOutOfRange with a pointer."""
-    taxes = (TaxRate(store.tax_name, store.tax_rate_ppm),) if store.tax_rate_ppm else ()
-    lines = [
-        BasketLine(price_at_home(offer, store, at), item.quantity, taxes)
-        for offer, item in zip(picked, items, strict=True)
-    ]
-    try:
-        return price(Basket(store.currency, lines, tax_included=store.tax_included))
-    except AmountOutOfRange:
-        pointer = FieldError("/items", "amount_out_of_range", "add up to more than an order may come to")
-        raise AmountOutOfRange(errors=[pointer]) from None
-
-
-def price_at_home(offer: Offer, store: Store, at: datetime) -> int:
-    """What an offer costs in the home market, where each has a price: less in a sale."""
-    if not offer.local_prices:
-        return offer.price
-    found = offer.price_in(home_of(store), None, at)
-    return offer.price if found is None else found.amount
-
-
-def check_currency(store: Store, currency: str | None) -> None:
-    if currency is not None and currency != store.currency:
-        detail = f"must be {store.currency}"
-        raise CurrencyNotSupported(errors=[FieldError("/currency", "currency_not_supported", detail)])
-
-
-class PricedItems(msgspec.Struct, frozen=True):
-    offers: list[Offer]
-    quote: Quote
-
-
-async def quote(db: Reader, store: Store, items: Sequence[Item], *, currency: str | None = None) -> PricedItems:
-    """What items would cost at this moment. Raises VariantNotAvailable, CurrencyNotSupported, AmountOutOfRange."""
-    check_currency(store, currency)
-    found, ((at,),) = await db.together(wanted(store.id, items), ("select now()", {}))
-    picked = Shelf(offers(found)).pick(items)
-    return PricedItems(picked, price_items(store, items, picked, at=at))

@@ -1,0 +1,227 @@
+"""From the facts and what somebody asks for to what it costs: market, prices, taxes, promotions, delivery. No I/O."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from tradepost import promotions
+from tradepost.catalog.local import Priced
+from tradepost.catalog.offers import Offer
+from tradepost.core.errors import FieldError
+from tradepost.core.places import Place
+from tradepost.core.texts import normal_email
+from tradepost.orders.model import CurrencyNotSupported, Item, VariantNotAvailable
+from tradepost.orders.quoting.asking import Asked
+from tradepost.orders.quoting.shelf import Shelf
+from tradepost.orders.quoting.terms import Terms
+from tradepost.pricing import AmountOutOfRange, Basket, BasketLine, Quote, Shipping, TaxRate
+from tradepost.pricing import quote as price
+from tradepost.promotions import Customer, Evaluation, Running
+from tradepost.shipping.methods import Methods, NotOffered, Option, Parcel, ShippingMethodNotAvailable
+from tradepost.stores import Market, Rate, Store
+from tradepost.stores.converting import converted
+from tradepost.tax import STANDARD, Exempt, Exemptions, net_unit
+
+_NOTHING = Evaluation()
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What is true of a batch. `promotions` count on while it is decided.
+
+    By product, the categories that it is in with all above them; by customer, how many orders he has placed; by e-mail
+    address, whose account it is. These three are there where there are promotions.
+    """
+
+    store: Store
+    terms: Terms
+    now: datetime
+    shelf: Shelf
+    promotions: Running
+    exemptions: Exemptions
+    categories: Mapping[UUID, frozenset[UUID]]
+    earlier_orders: Mapping[UUID, int]
+    accounts: Mapping[str, UUID]
+
+
+class Reckoned(msgspec.Struct, frozen=True):
+    """What something costs, and all that led to it. Lists are by item."""
+
+    market: Market
+    offers: list[Offer]
+    prices: list[Priced]
+    taxes: list[tuple[TaxRate, ...]]
+    quote: Quote
+    customer: Customer
+    given: Evaluation
+    option: Option | None
+    delivery_taxes: tuple[TaxRate, ...]
+    exempt: Exempt | None
+
+    @property
+    def names(self) -> list[str]:
+        """As the buyer reads them, with how a price came about where it is not the plain one."""
+        return [
+            offer.name_in(self.market) + (f" ({priced.because})" if priced.because else "")
+            for offer, priced in zip(self.offers, self.prices, strict=True)
+        ]
+
+    @property
+    def rate(self) -> Rate | None:
+        """The exchange rate that a price was converted at."""
+        return next((priced.rate for priced in self.prices if priced.rate is not None), None)
+
+
+def reckon(asked: Asked, facts: Facts, *, pointer: str = "/items") -> Reckoned:
+    """What is asked for at the prices of this moment.
+
+    Raises MarketNotFound, CurrencyNotSupported, VariantNotAvailable, ShippingMethodNotAvailable and AmountOutOfRange,
+    with pointers. Coupons that do not apply are told in `given.refused`: see `promotions.check`.
+    """
+    market = asked.market(facts.terms.markets)
+    _check_currency(asked.currency, market)
+    picked = facts.shelf.pick(asked.items, pointer=pointer)
+    prices = _prices(asked.items, picked, market, facts.now, pointer)
+    place = asked.place(market)
+    exempt = facts.exemptions.of(asked.customer_id, place, facts.now)
+    taxes = [_taxes(asked, facts, place, offer.tax_class) for offer in picked]
+    if exempt:
+        prices = [_without_tax(one, rates, market) for one, rates in zip(prices, taxes, strict=True)]
+        taxes = [()] * len(taxes)
+    customer = _customer(asked, facts)
+    lines = [
+        BasketLine(one.amount, item.quantity, rates)
+        for one, item, rates in zip(prices, asked.items, taxes, strict=True)
+    ]
+    given, option = _promoted(asked, facts, market, place, customer, picked, lines)
+    delivery_taxes = () if option is None or exempt else _taxes(asked, facts, place, option.tax_class)
+    delivery = None if option is None else Shipping(option.name, option.amount, delivery_taxes, given.shipping)
+    included = market.tax_included and exempt is None
+    basket = Basket(market.currency, lines, included, given.discounts, delivery)
+    return Reckoned(
+        market, picked, prices, taxes, _priced(basket, pointer), customer, given, option, delivery_taxes, exempt
+    )
+
+
+def _priced(basket: Basket, pointer: str) -> Quote:
+    try:
+        return price(basket)
+    except AmountOutOfRange:
+        said = FieldError(pointer, "amount_out_of_range", "add up to more than an order may come to")
+        raise AmountOutOfRange(errors=[said]) from None
+
+
+def _check_currency(currency: str | None, market: Market) -> None:
+    if currency is not None and currency != market.currency:
+        detail = f"must be {market.currency}"
+        raise CurrencyNotSupported(errors=[FieldError("/currency", "currency_not_supported", detail)])
+
+
+def _prices(
+    items: Sequence[Item], picked: Sequence[Offer], market: Market, at: datetime, pointer: str
+) -> list[Priced]:
+    found = [offer.price_in(market, market.rate, at) for offer in picked]
+    missing = [
+        FieldError(f"{pointer}/{place}/{items[place].key}", "variant_not_available", "is not available")
+        for place, one in enumerate(found)
+        if one is None
+    ]
+    if missing:
+        raise VariantNotAvailable(errors=missing)
+    return [one for one in found if one is not None]
+
+
+def _taxes(asked: Asked, facts: Facts, place: Place | None, tax_class: str) -> tuple[TaxRate, ...]:
+    if asked.taxes is not None:
+        return asked.taxes.rates.get(tax_class, asked.taxes.rates.get(STANDARD, ()))
+    store = facts.store
+    default = (TaxRate(store.tax_name, store.tax_rate_ppm),) if store.tax_rate_ppm else ()
+    return facts.terms.taxes.of(place, tax_class, facts.now, default=default)
+
+
+def _without_tax(priced: Priced, rates: tuple[TaxRate, ...], market: Market) -> Priced:
+    """What an exempt buyer pays for a unit."""
+    if not market.tax_included:
+        return priced
+    return msgspec.structs.replace(priced, amount=net_unit(priced.amount, rates))
+
+
+def _customer(asked: Asked, facts: Facts) -> Customer:
+    known = asked.customer_id
+    if known is None and asked.email is not None:
+        known = facts.accounts.get(normal_email(asked.email))
+    return Customer(
+        account_id=known,
+        email=asked.email,
+        is_signed_in=asked.is_signed_in,
+        earlier_orders=None if known is None else facts.earlier_orders.get(known, 0),
+    )
+
+
+def _promoted(
+    asked: Asked,
+    facts: Facts,
+    market: Market,
+    place: Place | None,
+    customer: Customer,
+    picked: Sequence[Offer],
+    lines: Sequence[BasketLine],
+) -> tuple[Evaluation, Option | None]:
+    """What promotions give, and the way of sending: that depends on what goods are worth after them, and they on it."""
+    subtotal = sum(line.price * line.quantity for line in lines)
+    weight = sum((offer.weight or 0) * line.quantity for offer, line in zip(picked, lines, strict=True))
+    parcel = Parcel(place, weight, subtotal, sum(line.quantity for line in lines), market.currency)
+    if not facts.promotions and not asked.coupon_codes:
+        return _NOTHING, _option(asked, facts.terms.methods, parcel, market)
+    basket = promotions.Basket(
+        currency=market.currency,
+        time_zone=facts.store.time_zone,
+        lines=[
+            promotions.BasketLine(
+                offer.product_id, line.price, line.quantity, facts.categories.get(offer.product_id, frozenset())
+            )
+            for offer, line in zip(picked, lines, strict=True)
+        ],
+        customer=customer,
+        market_id=market.id,
+        market=market.slug,
+        country=None if place is None else place.country,
+        codes=asked.coupon_codes,
+    )
+    given = promotions.evaluate(basket, facts.promotions, facts.now)
+    off = sum(applied.amount for applied in given.applied)
+    parcel = msgspec.structs.replace(parcel, subtotal=max(0, subtotal - off))
+    option = _option(asked, facts.terms.methods, parcel, market)
+    if option is not None:
+        delivery = promotions.Delivery(option.code, option.amount)
+        given = promotions.evaluate(msgspec.structs.replace(basket, delivery=delivery), facts.promotions, facts.now)
+    return given, option
+
+
+def _option(asked: Asked, methods: Methods, parcel: Parcel, market: Market) -> Option | None:
+    """The way that is asked for, else the cheapest one there; none where the store says nothing, or nobody where to."""
+    if not methods.has_methods:
+        if asked.shipping_method is not None:
+            return methods.choose(asked.shipping_method, parcel, _no_conversion)
+        return None
+
+    def convert(amount: int, _: str) -> int:
+        found = converted(amount, market, market.rate) if market.rate is not None else None
+        if found is None:
+            raise ShippingMethodNotAvailable(f"has no price in {market.currency}")
+        return found
+
+    if asked.shipping_method is not None:
+        return methods.choose(asked.shipping_method, parcel, convert)
+    if asked.address is None:
+        return None
+    found = [one for one in methods.options(parcel, convert) if not isinstance(one, NotOffered) and not one.is_pickup]
+    if not found:
+        where = FieldError("/shippingAddress/country", ShippingMethodNotAvailable.code, "nothing is sent there")
+        raise ShippingMethodNotAvailable("Nothing is sent there", errors=[where])
+    return min(found, key=lambda option: option.amount)
+
+
+def _no_conversion(amount: int, _: str) -> int:
+    return amount
