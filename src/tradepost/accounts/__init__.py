@@ -15,7 +15,14 @@ from tradepost.accounts.passwords import Passwords
 from tradepost.accounts.registering import create_customer, ensure_customer
 from tradepost.accounts.sessions import forget_old
 from tradepost.accounts.staff import ensure_staff
-from tradepost.accounts.store.people import FIND_ACCOUNTS, AccountFilter, account_of, find_accounts, insert_customers
+from tradepost.accounts.store.people import (
+    FIND_ACCOUNTS,
+    AccountFilter,
+    account_of,
+    accounts_of,
+    find_accounts,
+    insert_customers,
+)
 from tradepost.accounts.store.people import page as page_of_accounts
 from tradepost.accounts.store.signing import rotate as rotate_signing_key
 from tradepost.accounts.tokens import AccessTokens
@@ -33,6 +40,7 @@ __all__ = [
     "Passwords",
     "Role",
     "account_of",
+    "accounts_of",
     "create_customer",
     "create_key",
     "ensure_customer",

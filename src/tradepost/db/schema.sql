@@ -524,6 +524,7 @@ create table sales_order (
   tracking_company text,
   tracking_number text,
   revision integer not null default 1,
+  basis jsonb,
   constraint order_number_once unique (store_id, order_number),
   foreign key (store_id, customer_id) references account,
   constraint cancelled_says_why check ((cancelled_because is null) = (cancelled_at is null)),
@@ -533,6 +534,7 @@ create table sales_order (
   )
 );
 comment on column sales_order.id is 'UUIDv7 of the database''s clock at placement: the order of ids is the order of placement, and carries the time.';
+comment on column sales_order.basis is 'What its amounts were reckoned on: market, exchange rate, discounts, delivery, why it is not taxed. Null for a plain order at home.';
 comment on column sales_order.deleted_at is 'Out of every list, kept for the books.';
 comment on column sales_order.words is 'Search words, made by the program: no parser, no language.';
 create index sales_order_by_customer on sales_order (store_id, customer_id, id) where customer_id is not null;
@@ -560,10 +562,12 @@ create table order_line (
   tax_amount bigint not null check (tax_amount >= 0),
   total_amount bigint not null,
   image_url text,
+  taxes jsonb,
   primary key (store_id, order_id, id),
   foreign key (store_id, order_id) references sales_order,
   check (subtotal = price * quantity)
 );
+comment on column order_line.taxes is 'The taxes on it, as names and millionths; null where they are those of the whole order.';
 comment on column order_line.quantity is 'None where an edit has taken the item out.';
 comment on table order_line is 'What was bought, as it was then: no reference to the catalogue decides anything here. Variants are never deleted.';
 

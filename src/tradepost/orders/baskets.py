@@ -1,12 +1,12 @@
 """What the desk needs to know of a kept basket that is to become an order, in its own words: see `carts`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
-from tradepost.core.errors import Conflict, Invalid, Stale
+from tradepost.core.errors import Conflict, Invalid, ShopError, Stale
 from tradepost.db import Tx
 from tradepost.db.connections import Asked, Row
 from tradepost.inventory import Holding
@@ -39,6 +39,9 @@ class Basket(msgspec.Struct, frozen=True):
     shipping_address: Address | None
     billing_address: Address | None
     notes: str | None
+    market_id: UUID | None = None
+    coupon_codes: tuple[str, ...] = ()
+    shipping_method: str | None = None
     hold_id: UUID | None = None
     held: Sequence[Holding] = ()
     order_id: UUID | None = None
@@ -59,6 +62,14 @@ class Baskets(Protocol):
     async def set_ordered(self, tx: Tx, store_id: UUID, ordered: Sequence[tuple[UUID, UUID]]) -> None:
         """Baskets have become orders, and are empty now. Pairs of basket and order."""
         ...
+
+
+def with_basket(request: PlaceOrder, baskets: Mapping[UUID, Basket]) -> PlaceOrder:
+    """As `filled`, for what is to be looked up: a request that will be refused asks for what it says itself."""
+    try:
+        return filled(request, baskets.get(request.basket.id) if request.basket else None)
+    except ShopError:
+        return request
 
 
 def filled(request: PlaceOrder, basket: Basket | None) -> PlaceOrder:
@@ -85,6 +96,9 @@ def filled(request: PlaceOrder, basket: Basket | None) -> PlaceOrder:
         shipping_address=shipping,
         billing_address=billing,
         notes=request.notes or basket.notes,
+        market_id=request.market_id or basket.market_id,
+        coupon_codes=request.coupon_codes or basket.coupon_codes,
+        shipping_method=request.shipping_method or basket.shipping_method,
         words=buyer_words(email, shipping or billing),
     )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from tradepost import promotions
 from tradepost.accounts import Account
 from tradepost.catalog.offers import Offer
 from tradepost.core import clock, money
@@ -28,19 +29,20 @@ from tradepost.orders.model import (
     PlaceOrder,
     PriceChanged,
 )
-from tradepost.orders.quoting import Shelf, check_currency, price_items
+from tradepost.orders import quoting
+from tradepost.orders.reckoned import asked_of, basis_of, lines_of
+from tradepost.orders.quoting import Reckoned, reckon
 from tradepost.pricing import Quote
-from tradepost.stores import Store
+from tradepost.promotions import Redemption
 
 
 class Facts(msgspec.Struct):
     """What is true under the batch's locks. Stock, order number and kept answers run on while deciding."""
 
-    store: Store
+    prices: quoting.Facts
     now: datetime
     last_number: int
     kept: dict[bytes, StoredAnswer]
-    shelf: Shelf
     levels: dict[UUID, list[Level]]
     customers: dict[UUID, Account]
     baskets: dict[UUID, Basket]
@@ -70,6 +72,7 @@ class Decisions(msgspec.Struct):
     movements: list[Movement] = msgspec.field(default_factory=list)
     ordered: list[tuple[UUID, UUID]] = msgspec.field(default_factory=list)
     """Kept baskets with the orders that they have become."""
+    redemptions: list[Redemption] = msgspec.field(default_factory=list)
     answers: list[tuple[bytes, StoredAnswer]] = msgspec.field(default_factory=list)
 
 
@@ -107,29 +110,38 @@ class _Deciding:
         customer = _customer(request, facts)
         if request.refusal:
             raise request.refusal
-        check_currency(facts.store, request.currency)
-        picked = facts.shelf.pick(request.items)
-        quote = price_items(facts.store, request.items, picked, at=facts.now)
+        reckoned = reckon(asked_of(request), facts.prices)
+        promotions.check(reckoned.given, request.coupon_codes)
         if request.expected_total is not None:
-            check_total(request.expected_total, quote)
+            check_total(request.expected_total, reckoned.quote)
         elif basket is not None:
-            check_seen(basket, picked, quote)
-        _check_stock(request.items, picked, facts.levels, basket.held if basket else ())
+            check_seen(basket, reckoned)
+        _check_stock(request.items, reckoned.offers, facts.levels, basket.held if basket else ())
         facts.last_number += 1
-        order = self._order(request, customer, picked, quote)
+        order = self._order(request, customer, reckoned)
         if basket is not None:
             self._empty(basket, order.id, request.actor)
-        self._reserve(request, picked, order.id)
+        self._reserve(request, reckoned.offers, order.id)
+        self._redeem(reckoned, order.id)
         self.decisions.orders.append((request, order))
         return Placed(order, self._keep(request, order))
 
-    def _order(self, request: PlaceOrder, customer: Account | None, picked: Sequence[Offer], quote: Quote) -> Order:
-        facts = self._facts
+    def _redeem(self, reckoned: Reckoned, order_id: UUID) -> None:
+        given, customer = reckoned.given, reckoned.customer
+        if given.applied:
+            self._facts.prices.promotions.take(given, customer)
+            self.decisions.redemptions += promotions.redemptions(
+                given, order_id=order_id, customer=customer, currency=reckoned.quote.currency, at=self._facts.now
+            )
+
+    def _order(self, request: PlaceOrder, customer: Account | None, reckoned: Reckoned) -> Order:
+        facts, quote = self._facts, reckoned.quote
+        lines = lines_of(reckoned, self._order_ids, facts.now)
         order_id = self._order_ids.new(clock.to_ms(facts.now))
         guest = request.actor.kind is ActorKind.GUEST
         return Order(
             id=order_id,
-            order_number=f"{facts.store.order_prefix}{facts.last_number}",
+            order_number=f"{facts.prices.store.order_prefix}{facts.last_number}",
             status=OrderStatus.PENDING,
             payment_status=PaymentStatus.PENDING,
             fulfillment_status=FulfillmentStatus.UNFULFILLED,
@@ -147,10 +159,11 @@ class _Deciding:
             notes=request.notes,
             version=1,
             updated_at=facts.now,
-            lines=_lines(self._order_ids, facts.now, picked, quote),
+            lines=lines,
             taxes=quote.taxes,
             token_hash=hashlib.sha256(self._token_of(order_id).encode()).digest() if guest else None,
             words=request.words.union(words_of(customer.name), words_of(customer.email)) if customer else request.words,
+            basis=basis_of(reckoned, request, lines),
         )
 
     def _reserve(self, request: PlaceOrder, picked: Sequence[Offer], order_id: UUID) -> None:
@@ -221,14 +234,15 @@ def check_total(expected_total: Decimal, quote: Quote) -> None:
         )
 
 
-def check_seen(basket: Basket, picked: Sequence[Offer], quote: Quote) -> None:
+def check_seen(basket: Basket, reckoned: Reckoned) -> None:
     """PriceChanged where an item costs something else than its owner was shown, and he has not agreed to a total."""
+    quote = reckoned.quote
     changed = [
         FieldError(
             f"/items/{at}/price", "price_changed", f"was {money.text(seen, quote.currency)} when it was put in the cart"
         )
-        for at, (seen, offer) in enumerate(zip(basket.seen, picked, strict=True))
-        if seen != offer.price
+        for at, (seen, priced) in enumerate(zip(basket.seen, reckoned.prices, strict=True))
+        if seen != priced.amount
     ]
     if changed:
         raise PriceChanged(errors=changed, extra={"quote": {"currency": quote.currency, **quote_members(quote)}})
@@ -272,25 +286,3 @@ def _check_stock(
                 if offer.variant_id in short
             ]
         )
-
-
-def _lines(order_ids: Ids, now: datetime, picked: Sequence[Offer], quote: Quote) -> list[Line]:
-    ms = clock.to_ms(now)
-    return [
-        Line(
-            order_ids.new(ms),
-            offer.product_id,
-            offer.variant_id,
-            offer.sku,
-            offer.name,
-            offer.options,
-            line.quantity,
-            line.price,
-            line.subtotal,
-            line.discount,
-            line.tax,
-            line.total,
-            offer.image_url,
-        )
-        for offer, line in zip(picked, quote.lines, strict=True)
-    ]

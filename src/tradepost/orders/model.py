@@ -1,7 +1,7 @@
 """Orders as values: what was asked for, what was promised, and why something was refused."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -14,7 +14,8 @@ from tradepost.core.errors import Conflict, Invalid, ShopError
 from tradepost.core.texts import words, words_of
 from tradepost.idempotency import Claim
 from tradepost.inventory import InsufficientStock
-from tradepost.pricing import Delivery, Quote, QuotedLine, Taken, TaxLine
+from tradepost.pricing import Delivery, Quote, QuotedLine, Taken, TaxLine, TaxRate
+from tradepost.tax import Answered
 
 __all__ = ["InsufficientStock"]
 
@@ -135,11 +136,16 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     items: list[Item]
     email: str | None = None
     customer_id: UUID | None = None
+    market_id: UUID | None = None
     currency: str | None = None
     shipping_address: Address | None = None
     billing_address: Address | None = None
+    shipping_method: str | None = None
+    coupon_codes: tuple[str, ...] = ()
     notes: str | None = None
     expected_total: Decimal | None = None
+    taxes: Answered | None = None
+    """As a tax service says; None where the table says them."""
     claim: Claim | None = None
     refusal: ShopError | None = None
     """What was found wrong before the turn; a kept answer goes before it."""
@@ -149,6 +155,49 @@ class PlaceOrder(msgspec.Struct, frozen=True):
     keep: "Keep | None" = None
 
 
+class KeptRate(msgspec.Struct, frozen=True, rename="camel"):
+    """The exchange rate that prices were converted at: of the store's currency to the order's, and who said so."""
+
+    value: str
+    as_of: date
+    source: str
+
+
+class KeptDiscount(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A discount, and what it is off: None for all lines."""
+
+    name: str
+    amount: int
+    line_ids: tuple[UUID, ...] | None = None
+
+
+class KeptDelivery(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """How it is sent, what that costs and what came off that, and the taxes on it."""
+
+    code: str
+    name: str
+    amount: int
+    taxes: tuple[TaxRate, ...] = ()
+    taken: tuple[Taken, ...] = ()
+
+
+class Basis(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What an order's amounts were reckoned on. `market` by its slug, None at home.
+
+    `because`: by line, how its price came about where it is not the plain one. `exempt`: why it is not taxed.
+    """
+
+    market: str | None = None
+    rate: KeptRate | None = None
+    exempt: str | None = None
+    tax_source: str | None = None
+    discounts: tuple[KeptDiscount, ...] = ()
+    delivery: KeptDelivery | None = None
+    coupon_codes: tuple[str, ...] = ()
+    because: dict[UUID, str] = {}
+
+
+PLAIN = Basis()
 Keep = Callable[["Order"], tuple[int, list[tuple[str, str]], bytes]]
 """Renders the answer to a placement as its key keeps it: status, headers, body."""
 
@@ -169,6 +218,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     tax_amount: int
     total_amount: int
     image_url: str | None = None
+    taxes: tuple[TaxRate, ...] | None = None
+    """None where they are those of the whole order."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -206,6 +257,7 @@ class Order(msgspec.Struct, frozen=True):
     tracking_number: str | None = None
     revision: int = 1
     """Counts what was agreed with the buyer: it grows with each edit, where `version` grows with every change."""
+    basis: Basis = PLAIN
 
     @property
     def created_at(self) -> datetime:
@@ -229,6 +281,18 @@ class Order(msgspec.Struct, frozen=True):
             self.tax_amount,
             self.shipping_amount,
             self.total_amount,
-            taken=(Taken("Discount", self.discount_amount),) if self.discount_amount else (),
-            delivery=Delivery("", self.shipping_amount) if self.shipping_amount else None,
+            taken=self._taken(),
+            delivery=self._delivery(),
         )
+
+    def _taken(self) -> tuple[Taken, ...]:
+        """Its discounts by name; what staff took off, and older orders, without one."""
+        known = tuple(Taken(one.name, one.amount) for one in self.basis.discounts)
+        rest = self.discount_amount - sum(one.amount for one in known)
+        return (*known, Taken("Discount", rest)) if rest else known
+
+    def _delivery(self) -> Delivery | None:
+        known = self.basis.delivery
+        if known is not None:
+            return Delivery(known.name, known.amount, known.taken)
+        return Delivery("", self.shipping_amount) if self.shipping_amount else None

@@ -7,12 +7,10 @@ import base64
 import hmac
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import chain
 from uuid import UUID
 
-from tradepost import idempotency
+from tradepost import idempotency, promotions
 from tradepost.accounts import FIND_ACCOUNTS, account_of
-from tradepost.catalog.offers import offers
 from tradepost.core.ids import Ids
 from tradepost.db import Database, Desk, Tx
 from tradepost.db.arrays import byteas, uuids
@@ -21,13 +19,12 @@ from tradepost.events import publish_first
 from tradepost.idempotency.store import FIND_MANY
 from tradepost.inventory import levels_by_variant, locking, write_movements
 from tradepost.orders import store
-from tradepost.orders.baskets import Basket, Baskets
+from tradepost.orders.baskets import Basket, Baskets, with_basket
 from tradepost.orders.deciding import Again, Decisions, Facts, Outcome, Placed, decide
 from tradepost.orders.events import OrderPlaced, Taken
 from tradepost.orders.model import Order, PlaceOrder
-from tradepost.orders.quoting import Shelf, wanted
-from tradepost.stores import Store
-from tradepost.stores.store import GET as GET_STORE
+from tradepost.orders.quoting import KnownTerms, Loading
+from tradepost.orders.reckoned import asked_of
 
 __all__ = ["Again", "Desks", "Outcome", "Placed", "token_of"]
 
@@ -41,8 +38,11 @@ def token_of(secret: bytes, order_id: UUID) -> str:
 class Desks:
     """The placement desks of this process, one for each store."""
 
-    def __init__(self, db: Database, secret: bytes, baskets: Baskets, *, batch: int = 128) -> None:
+    def __init__(
+        self, db: Database, secret: bytes, baskets: Baskets, *, batch: int = 128, terms: KnownTerms | None = None
+    ) -> None:
         self._db = db
+        self._terms = terms or KnownTerms()
         self._secret = secret
         self._baskets = baskets
         self._batch = batch
@@ -58,13 +58,13 @@ class Desks:
         store_id = request.actor.store_id
         desk = self._desks.get(store_id)
         if desk is None:
-            desk = Desk(self._db, _Placement(store_id, self._secret, self._baskets), limit=self._batch)
+            desk = Desk(self._db, _Placement(store_id, self._secret, self._baskets, self._terms), limit=self._batch)
             self._desks[store_id] = desk
         return await desk.submit(request)
 
     async def rehearse(self, request: PlaceOrder) -> Outcome:
         """What would become of a request at this moment; nothing is written or promised. Raises as `place`."""
-        placement = _Placement(request.actor.store_id, self._secret, self._baskets)
+        placement = _Placement(request.actor.store_id, self._secret, self._baskets, self._terms)
         async with self._db.transaction() as tx:
             (outcome,) = await placement.decide(tx, [request])
         if isinstance(outcome, Exception):
@@ -82,7 +82,8 @@ class Desks:
 class _Placement:
     """What the desk of one store does with a batch."""
 
-    def __init__(self, store_id: UUID, secret: bytes, baskets: Baskets) -> None:
+    def __init__(self, store_id: UUID, secret: bytes, baskets: Baskets, terms: KnownTerms) -> None:
+        self._terms = terms
         self._store_id = store_id
         self._secret = secret
         self._baskets = baskets
@@ -95,7 +96,7 @@ class _Placement:
         facts = await self._load(tx, batch)
         decisions = self._decide(batch, facts)
         if decisions.orders:
-            await _write(tx, facts.store, facts.last_number, decisions)
+            await _write(tx, self._store_id, facts.last_number, decisions)
         if decisions.ordered:
             await self._baskets.set_ordered(tx, self._store_id, decisions.ordered)
         return decisions.outcomes
@@ -115,36 +116,34 @@ class _Placement:
     async def _load(self, tx: Tx, batch: Sequence[PlaceOrder]) -> Facts:
         """All facts in one round trip; one before it for baskets, one behind it for stock not asked for by its id."""
         baskets = await self._load_baskets(tx, [request.basket.id for request in batch if request.basket])
-        items = list(chain.from_iterable(request.items for request in batch))
-        items += chain.from_iterable(basket.items for basket in baskets.values())
-        named = sorted({item.ref for item in items if isinstance(item.ref, UUID)})
+        filled = [with_basket(request, baskets) for request in batch]
+        loading = Loading(self._terms, self._store_id, [asked_of(request) for request in filled], locking=True)
+        named = sorted({item.ref for request in filled for item in request.items if isinstance(item.ref, UUID)})
         keys = [request.claim.key_hash for request in batch if request.claim]
         customer_ids = [request.customer_id for request in batch if request.customer_id]
         mine = {"store_id": self._store_id}
         statements: list[tuple[Statement, Params]] = [
             store.facts(self._store_id),
-            (GET_STORE, mine),
             (FIND_MANY, mine | {"key_hashes": byteas(keys)}),
-            wanted(self._store_id, items),
+            (FIND_ACCOUNTS, mine | {"ids": uuids(customer_ids)}),
+            *loading.first(),
             locking(self._store_id, named),
         ]
-        if customer_ids:
-            statements.append((FIND_ACCOUNTS, mine | {"ids": uuids(customer_ids)}))
-        (((last_number, now),), (shop,), kept, offered, stock, *people) = await tx.together(*statements)
-        shelf = Shelf(offers(offered))
+        ((last_number, now),), kept, people, *priced, stock = await tx.together(*statements)
+        at = _to_millisecond(now)
+        prices = await loading.facts(tx, priced, at)
         levels = levels_by_variant(stock)
-        more = [variant_id for variant_id in shelf.variant_ids() if variant_id not in levels]
+        more = [variant_id for variant_id in prices.shelf.variant_ids() if variant_id not in levels]
         if more:
             (locked,) = await tx.together(locking(self._store_id, sorted(more)))
             levels |= levels_by_variant(locked)
         return Facts(
-            store=Store(*shop),
-            now=_to_millisecond(now),
+            prices=prices,
+            now=at,
             last_number=last_number,
             kept=idempotency.answers(kept),
-            shelf=shelf,
             levels=levels,
-            customers={row[0]: account_of(row) for row in (people[0] if people else ())},
+            customers={row[0]: account_of(row) for row in people},
             baskets=baskets,
         )
 
@@ -158,15 +157,16 @@ def _to_millisecond(now: datetime) -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-async def _write(tx: Tx, shop: Store, last_number: int, decisions: Decisions) -> None:
+async def _write(tx: Tx, store_id: UUID, last_number: int, decisions: Decisions) -> None:
     orders = [order for _, order in decisions.orders]
-    await store.insert_many(tx, shop.id, orders, last_number=last_number)
-    await store.insert_lines(tx, shop.id, orders)
+    await store.insert_many(tx, store_id, orders, last_number=last_number)
+    await store.insert_lines(tx, store_id, orders)
     if decisions.movements:
-        await write_movements(tx, shop.id, decisions.movements)
+        await write_movements(tx, store_id, decisions.movements)
     await publish_first(tx, [(order.id, _fact(order), request.actor) for request, order in decisions.orders])
+    await promotions.redeem_many(tx, store_id, decisions.redemptions)
     if decisions.answers:
-        await idempotency.insert_many(tx, shop.id, decisions.answers)
+        await idempotency.insert_many(tx, store_id, decisions.answers)
 
 
 def _fact(order: Order) -> OrderPlaced:

@@ -1,6 +1,6 @@
 """Accounts: customers and staff."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -13,9 +13,9 @@ from tradepost.core.ids import uuid7
 from tradepost.core.pages import Page
 from tradepost.core.texts import normal_email, prefix_query, words
 from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
-from tradepost.db.arrays import uuids
+from tradepost.db.arrays import texts, uuids
 from tradepost.db.composing import Window
-from tradepost.db.connections import Row
+from tradepost.db.connections import Asked, Row
 
 _SELECT = """
     select id, email, first_name, last_name, phone, date_of_birth, role, staff_role_id, is_active, is_pending,
@@ -30,6 +30,20 @@ FIND_ACCOUNTS = """
     where store_id = %(store_id)s
       and id = any(%(ids)s)
 """
+
+
+def accounts_of(store_id: UUID, emails: Collection[str]) -> Asked:
+    """The statement that finds whose accounts addresses are: rows of normal address and id."""
+    return (
+        """
+        select email_normal, id
+        from account
+        where store_id = %(store_id)s
+          and email_normal = any(%(emails)s)
+          and not is_pending
+        """,
+        {"store_id": store_id, "emails": texts(sorted({normal_email(email) for email in emails}))},
+    )
 
 
 def account_of(row: Row) -> Account:

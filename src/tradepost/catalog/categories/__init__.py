@@ -2,7 +2,7 @@
 
 from tradepost.catalog.categories.actions import change, create, delete, ensure
 from tradepost.catalog.categories.model import MOST_DEPTH, Category, CategoryChanges, CategoryDraft, Path
-from tradepost.catalog.categories.store import find, hold, paths
+from tradepost.catalog.categories.store import around, find, hold, paths
 
 __all__ = [
     "MOST_DEPTH",
@@ -10,6 +10,7 @@ __all__ = [
     "CategoryChanges",
     "CategoryDraft",
     "Path",
+    "around",
     "change",
     "create",
     "delete",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import promotions, tax
+from tradepost import accounts, promotions, tax
 from tradepost.catalog import categories
 from tradepost.catalog.offers import offers
 from tradepost.db import Reader
@@ -81,13 +81,13 @@ class Loading:
         """What only promotions look at."""
         ids = {asked.customer_id for asked in self._asked if asked.customer_id}
         emails = {asked.email for asked in self._asked if asked.email and not asked.customer_id}
-        inside, earlier, accounts = await db.together(
+        inside, earlier, known = await db.together(
             categories.around(self._store_id, shelf.product_ids()),
             orders.earlier_orders(self._store_id, ids),
-            orders.accounts_of(self._store_id, emails),
+            accounts.accounts_of(self._store_id, emails),
         )
         return _Promoted(
-            {product_id: frozenset(found) for product_id, found in inside}, dict(earlier), dict(accounts)
+            {product_id: frozenset(found) for product_id, found in inside}, dict(earlier), dict(known)
         )
 
 

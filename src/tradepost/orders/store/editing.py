@@ -9,7 +9,7 @@ from tradepost.core.actors import Actor
 from tradepost.db import Reader, Tx
 from tradepost.orders.edits import Agreed
 from tradepost.orders.model import Line, Order
-from tradepost.orders.store.placing import insert_lines, json_of, words_literal
+from tradepost.orders.store.placing import basis_of, insert_lines, json_of, words_literal
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -105,6 +105,7 @@ async def _set_amounts(tx: Tx, store_id: UUID, after: Order) -> None:
             shipping_amount = %(shipping)s,
             total_amount = %(total)s,
             revision = %(revision)s,
+            basis = %(basis)s::text::jsonb,
             words = words || %(words)s::tsvector
         where store_id = %(store_id)s
           and id = %(id)s
@@ -118,6 +119,7 @@ async def _set_amounts(tx: Tx, store_id: UUID, after: Order) -> None:
             "shipping": after.shipping_amount,
             "total": after.total_amount,
             "revision": after.revision,
+            "basis": basis_of(after),
             "words": words_literal(after),
         },
     )

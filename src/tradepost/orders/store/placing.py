@@ -10,7 +10,7 @@ from tradepost.core.texts import words, words_of
 from tradepost.db import Tx
 from tradepost.db.arrays import bigints, byteas, integers, texts, uuids
 from tradepost.db.connections import Statement
-from tradepost.orders.model import Order
+from tradepost.orders.model import PLAIN, Order
 
 _TURN = 0x6F72_6465
 _FIRST_NUMBER = 1000
@@ -63,15 +63,18 @@ async def insert_many(tx: Tx, store_id: UUID, orders: Sequence[Order], *, last_n
         )
         insert into sales_order (store_id, id, order_number, status, payment_status, fulfillment_status, customer_id,
                                  email, currency, tax_included, subtotal, discount_amount, tax_amount, shipping_amount,
-                                 total_amount, shipping_address, billing_address, notes, token_hash, words, updated_at)
+                                 total_amount, shipping_address, billing_address, notes, token_hash, words, updated_at,
+                                 basis)
         select %(store_id)s, id, order_number, %(status)s, %(payment)s, %(fulfillment)s, customer_id, email,
-               %(currency)s, %(tax_included)s, subtotal, discount_amount, tax_amount, shipping_amount, total_amount,
-               shipping_address::jsonb, billing_address::jsonb, notes, token_hash, words::tsvector, %(now)s
+               currency, tax_included = 1, subtotal, discount_amount, tax_amount, shipping_amount, total_amount,
+               shipping_address::jsonb, billing_address::jsonb, notes, token_hash, words::tsvector, %(now)s,
+               basis::jsonb
         from unnest(%(ids)s, %(numbers)s, %(customer_ids)s, %(emails)s, %(subtotals)s, %(discounts)s, %(taxes)s,
                     %(shipping)s, %(totals)s, %(shipping_addresses)s, %(billing_addresses)s, %(notes)s,
-                    %(token_hashes)s, %(words)s)
+                    %(token_hashes)s, %(words)s, %(currencies)s, %(tax_included)s, %(bases)s)
              as placed (id, order_number, customer_id, email, subtotal, discount_amount, tax_amount, shipping_amount,
-                        total_amount, shipping_address, billing_address, notes, token_hash, words)
+                        total_amount, shipping_address, billing_address, notes, token_hash, words, currency,
+                        tax_included, basis)
         """,
         {
             "store_id": store_id,
@@ -80,8 +83,6 @@ async def insert_many(tx: Tx, store_id: UUID, orders: Sequence[Order], *, last_n
             "status": orders[0].status,
             "payment": orders[0].payment_status,
             "fulfillment": orders[0].fulfillment_status,
-            "currency": orders[0].currency,
-            "tax_included": orders[0].tax_included,
             "now": orders[0].updated_at,
             "ids": uuids([order.id for order in orders]),
             "numbers": texts([order.order_number for order in orders]),
@@ -97,6 +98,9 @@ async def insert_many(tx: Tx, store_id: UUID, orders: Sequence[Order], *, last_n
             "notes": texts([order.notes for order in orders]),
             "token_hashes": byteas([order.token_hash for order in orders]),
             "words": texts([words_literal(order) for order in orders]),
+            "currencies": texts([order.currency for order in orders]),
+            "tax_included": integers([order.tax_included for order in orders]),
+            "bases": texts([basis_of(order) for order in orders]),
         },
     )
 
@@ -114,13 +118,14 @@ async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order], *, first
                as tax (order_id, position, name, rate_ppm, taxable_amount, amount)
         )
         insert into order_line (store_id, order_id, id, position, product_id, variant_id, sku, name, options, quantity,
-                                price, subtotal, discount_amount, tax_amount, total_amount, image_url)
+                                price, subtotal, discount_amount, tax_amount, total_amount, image_url, taxes)
         select %(store_id)s, order_id, id, position, product_id, variant_id, sku, name, options::jsonb, quantity, price,
-               subtotal, discount_amount, tax_amount, total_amount, image_url
+               subtotal, discount_amount, tax_amount, total_amount, image_url, taxes::jsonb
         from unnest(%(orders)s, %(ids)s, %(positions)s, %(products)s, %(variants)s, %(skus)s, %(names)s, %(options)s,
-                    %(quantities)s, %(prices)s, %(subtotals)s, %(discounts)s, %(taxes)s, %(totals)s, %(images)s)
+                    %(quantities)s, %(prices)s, %(subtotals)s, %(discounts)s, %(taxes)s, %(totals)s, %(images)s,
+                    %(line_taxes)s)
              as line (order_id, id, position, product_id, variant_id, sku, name, options, quantity, price, subtotal,
-                      discount_amount, tax_amount, total_amount, image_url)
+                      discount_amount, tax_amount, total_amount, image_url, taxes)
         """,
         {
             "store_id": store_id,
@@ -145,6 +150,7 @@ async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order], *, first
             "taxes": bigints([line.tax_amount for _, _, line in lines]),
             "totals": bigints([line.total_amount for _, _, line in lines]),
             "images": texts([line.image_url for _, _, line in lines]),
+            "line_taxes": texts([json_of(line.taxes) for _, _, line in lines]),
         },
     )
 
@@ -152,6 +158,11 @@ async def insert_lines(tx: Tx, store_id: UUID, orders: Sequence[Order], *, first
 def json_of(value: object) -> str | None:
     """A value for a column of JSON."""
     return None if value is None else msgspec.json.encode(value).decode()
+
+
+def basis_of(order: Order) -> str | None:
+    """As it is kept; null for a plain order."""
+    return None if order.basis == PLAIN else json_of(order.basis)
 
 
 def words_literal(order: Order) -> str:

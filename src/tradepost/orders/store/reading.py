@@ -1,6 +1,6 @@
 """Orders as they are found: one, a page, and what a customer has ordered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,19 @@ from tradepost.core.texts import prefix_query
 from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
 from tradepost.db.arrays import uuids
 from tradepost.db.composing import Window
-from tradepost.db.connections import Row, Statement
-from tradepost.orders.model import Address, CancelReason, FulfillmentStatus, Line, Order, OrderStatus, PaymentStatus
-from tradepost.pricing import TaxLine
+from tradepost.db.connections import Asked, Row, Statement
+from tradepost.orders.model import (
+    PLAIN,
+    Address,
+    Basis,
+    CancelReason,
+    FulfillmentStatus,
+    Line,
+    Order,
+    OrderStatus,
+    PaymentStatus,
+)
+from tradepost.pricing import TaxLine, TaxRate
 
 
 class Visibility(msgspec.Struct, frozen=True):
@@ -71,10 +81,10 @@ _SELECT = """
            placed.discount_amount, placed.tax_amount, placed.shipping_amount, placed.total_amount,
            placed.shipping_address, placed.billing_address, placed.notes, placed.version, placed.updated_at,
            placed.token_hash, placed.held_because, placed.cancelled_because, placed.cancelled_at,
-           placed.tracking_company, placed.tracking_number, placed.revision,
+           placed.tracking_company, placed.tracking_number, placed.revision, placed.basis,
            (select coalesce(jsonb_agg(jsonb_build_array(line.id, line.product_id, line.variant_id, line.sku, line.name,
                     line.options, line.quantity, line.price, line.subtotal, line.discount_amount, line.tax_amount,
-                    line.total_amount, line.image_url) order by line.position), '[]')
+                    line.total_amount, line.image_url, line.taxes) order by line.position), '[]')
             from order_line as line
             where line.store_id = placed.store_id and line.order_id = placed.id and line.quantity > 0),
            (select coalesce(jsonb_agg(jsonb_build_array(tax.name, tax.rate_ppm, tax.taxable_amount, tax.amount)
@@ -162,6 +172,22 @@ async def unpaid(db: Reader, *, before: UUID, most: int) -> list[tuple[UUID, UUI
     return [(store_id, order_id) for store_id, order_id in rows]
 
 
+def earlier_orders(store_id: UUID, customer_ids: Collection[UUID]) -> Asked:
+    """The statement that counts how many orders customers have placed and not cancelled, in rows of both."""
+    return (
+        """
+        select customer_id, count(*)
+        from sales_order
+        where store_id = %(store_id)s
+          and customer_id = any(%(customer_ids)s)
+          and status <> 'CANCELLED'
+          and deleted_at is null
+        group by customer_id
+        """,
+        {"store_id": store_id, "customer_ids": uuids(sorted(customer_ids))},
+    )
+
+
 async def totals_of(
     db: Reader, store_id: UUID, customer_ids: Sequence[UUID], *, currency: str
 ) -> dict[UUID, tuple[int, int]]:
@@ -191,7 +217,7 @@ def _order(row: Row) -> Order:
     order_id, number, status, payment, fulfillment, customer_id, email, currency, tax_included, *rest = row
     subtotal, discount, tax, shipping, total, shipping_address, billing_address, *last = rest
     notes, version, updated_at, token_hash, held, cancelled, cancelled_at, *last = last
-    tracking_company, tracking_number, revision, lines, taxes = last
+    tracking_company, tracking_number, revision, basis, lines, taxes = last
     return Order(
         id=order_id,
         order_number=number,
@@ -221,6 +247,7 @@ def _order(row: Row) -> Order:
         tracking_company=tracking_company,
         tracking_number=tracking_number,
         revision=revision,
+        basis=PLAIN if basis is None else msgspec.convert(basis, Basis),
     )
 
 
@@ -229,5 +256,6 @@ def _address(value: dict[str, Any] | None) -> Address | None:
 
 
 def _line(fields: Iterable[Any]) -> Line:
-    line_id, product_id, variant_id, *rest = fields
-    return Line(UUID(line_id), UUID(product_id), UUID(variant_id), *rest)
+    line_id, product_id, variant_id, *rest, taxes = fields
+    known = None if taxes is None else msgspec.convert(taxes, tuple[TaxRate, ...])
+    return Line(UUID(line_id), UUID(product_id), UUID(variant_id), *rest, known)

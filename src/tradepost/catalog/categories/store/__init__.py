@@ -3,6 +3,7 @@
 from tradepost.catalog.categories.store.holding import hold, lock_tree
 from tradepost.catalog.categories.store.moving import carry_along, move_children, move_products
 from tradepost.catalog.categories.store.reading import (
+    around,
     at_paths,
     breadcrumb,
     contents,
@@ -18,6 +19,7 @@ from tradepost.catalog.categories.store.texts import delete_text, put_text, text
 from tradepost.catalog.categories.store.writing import delete, insert, set_category
 
 __all__ = [
+    "around",
     "at_paths",
     "breadcrumb",
     "carry_along",

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import LiteralString
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from tradepost.catalog.naming import reference
 from tradepost.core.errors import NotFound
 from tradepost.db import Reader
 from tradepost.db.arrays import texts, uuids
-from tradepost.db.connections import Row
+from tradepost.db.connections import Asked, Row
 
 # Its words in the first of some languages in which it has them; in none of them, its own.
 _NAME: LiteralString = """
@@ -33,6 +33,22 @@ _COLUMNS: LiteralString = (
            category.version, category.created_at, category.updated_at
     """
 )
+
+
+def around(store_id: UUID, product_ids: Collection[UUID]) -> Asked:
+    """The statement that finds the categories that products are in, with all above them: rows of product and ids."""
+    return (
+        """
+        select belonging.product_id, array_agg(distinct step.id)
+        from product_category as belonging
+        join category on category.store_id = belonging.store_id and category.id = belonging.category_id
+        cross join lateral unnest(category.path) as step (id)
+        where belonging.store_id = %(store_id)s
+          and belonging.product_id = any(%(product_ids)s)
+        group by belonging.product_id
+        """,
+        {"store_id": store_id, "product_ids": uuids(sorted(product_ids))},
+    )
 
 
 async def find(
