@@ -946,6 +946,7 @@ create table promotion (
   max_uses integer check (max_uses > 0),
   max_uses_per_customer integer check (max_uses_per_customer > 0),
   budget bigint check (budget > 0 and budget < 1000000000000000),
+  currency text not null,
   uses integer not null default 0 check (uses >= 0),
   spent bigint not null default 0 check (spent >= 0),
   is_limited boolean not null generated always as (
@@ -960,7 +961,7 @@ create table promotion (
 );
 comment on table promotion is 'What takes something off an order, by itself or for a coupon. Switched off, never deleted: orders refer to it.';
 comment on column promotion.condition is 'Null applies always. Amounts in rules are decimals by currency, as clients write them.';
-comment on column promotion.budget is 'Minor units of the store''s currency, as is spent: an order in another one has nothing of a promotion with a budget.';
+comment on column promotion.budget is 'Minor units of its currency, which is the store''s, as is spent: an order in another one has nothing of a promotion with a budget.';
 comment on column promotion.uses is 'Redemptions that were not given back. Counted, as is spent, where is_limited: one without limits is never locked by an order.';
 create index promotion_automatic on promotion (store_id, id) where is_active and trigger = 'AUTOMATIC';
 -- After its other indexes, as that of product is.

@@ -53,9 +53,7 @@ def why_not(condition: Condition, goods: Goods, at: datetime) -> str | None:  # 
             return _subtotal(condition, goods)
         case QuantityIs(min=least, lines=lines):
             missing = least - goods.units(goods.places(lines))
-            return (
-                f"needs {missing} more {'unit' if missing == 1 else 'units'}{of_goods(lines)}" if missing > 0 else None
-            )
+            return needs_units(missing, lines) if missing > 0 else None
         case HasProduct(product_ids=ids):
             return None if _has_product(ids, goods) else f"needs {_described(condition)}"
         case InCategory(category_ids=ids):
@@ -68,9 +66,8 @@ def why_not(condition: Condition, goods: Goods, at: datetime) -> str | None:  # 
 
 def needs_units(missing: int, lines: Matching | None) -> str:
     """Of units that are too few."""
-    return (
-        f"needs {missing} more {'unit' if missing == 1 else 'units'}{' of the goods that it is for' if lines else ''}"
-    )
+    units = "unit" if missing == 1 else "units"
+    return f"needs {missing} more {units}{' of the goods that it is for' if lines else ''}"
 
 
 def needs_goods(missing: int, lines: Matching | None, goods: Goods) -> str:

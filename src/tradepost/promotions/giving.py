@@ -162,30 +162,24 @@ def _buy_get(action: BuyGet, taking: _Taking) -> str | None:
 
 
 def _tiers(action: Tiers, taking: _Taking) -> str | None:
+    goods, places = taking.goods, taking.places
     best: tuple[int, Tier] | None = None
     missing: list[int] = []
     for tier in action.steps:
-        start = tier.from_quantity if tier.from_subtotal is None else taking.goods.amount(tier.from_subtotal)
-        if start is None:
-            continue
-        reached = (
-            taking.goods.units(taking.places) if tier.from_subtotal is None else taking.goods.subtotal(taking.places)
-        )
-        if reached < start:
+        start = tier.from_quantity if tier.from_subtotal is None else goods.amount(tier.from_subtotal)
+        reached = goods.units(places) if tier.from_subtotal is None else goods.subtotal(places)
+        if start is not None and reached < start:
             missing.append(start - reached)
-        elif best is None or start > best[0]:
+        elif start is not None and (best is None or start > best[0]):
             best = start, tier
     if best is not None:
         percent, amounts = best[1].percent, best[1].amounts
         return _amount_off(amounts or {}, taking) if percent is None else _percent_off(percent, None, taking)
     if not missing:
-        return taking.goods.not_offered()
-    by_subtotal = action.steps[0].from_subtotal is not None
-    return (
-        needs_goods(min(missing), action.lines, taking.goods)
-        if by_subtotal
-        else needs_units(min(missing), action.lines)
-    )
+        return goods.not_offered()
+    if action.steps[0].from_subtotal is None:
+        return needs_units(min(missing), action.lines)
+    return needs_goods(min(missing), action.lines, goods)
 
 
 def _off_delivery(action: FreeShipping | ShippingPercentOff | ShippingAmountOff, taking: _Taking) -> str | None:

@@ -11,7 +11,6 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tradepost.core.changes import applied
 from tradepost.core.errors import Conflict, FieldError, Invalid, ShopError, invalid
 from tradepost.core.ids import uuid7
 from tradepost.core.texts import normal_email
@@ -38,7 +37,7 @@ class Stacking(StrEnum):
     EXCLUSIVE = "EXCLUSIVE"
 
 
-class State(StrEnum):
+class PromotionState(StrEnum):
     """INACTIVE: switched off. The others follow from the time."""
 
     INACTIVE = "INACTIVE"
@@ -98,7 +97,7 @@ class CouponDoesNotApply(Conflict):
 
 
 class PromotionFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`name` is what buyers read. `valid_to` is the first moment at which it is over. `budget` in the store's currency.
+    """`name` is what buyers read. `valid_to` is the first moment at which it is over.
 
     The lower the priority, the earlier it is looked at; of the same, the older first.
     """
@@ -123,7 +122,10 @@ class PromotionDraft(PromotionFacts, frozen=True, kw_only=True):
 
 
 class Promotion(PromotionFacts, frozen=True, kw_only=True):
+    """`currency` is that of the budget: the store's."""
+
     id: UUID
+    currency: str
     version: int = 1
     created_at: datetime
     updated_at: datetime
@@ -171,7 +173,7 @@ class CouponChanges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """How often something was used and not given back, and how much it took off in the store's currency."""
+    """How often something was used and not given back, and how much it took off in its promotion's currency."""
 
     uses: int = 0
     spent: int = 0
@@ -210,10 +212,9 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Basket(msgspec.Struct, frozen=True, kw_only=True):
-    """What promotions are held against. `store_currency` is that of budgets; `time_zone` that of times of the day."""
+    """What promotions are held against. `time_zone` is the store's."""
 
     currency: str
-    store_currency: str
     time_zone: str
     lines: Sequence[BasketLine]
     customer: Customer = Customer()
@@ -331,24 +332,17 @@ def check(evaluation: Evaluation, codes: Sequence[str], *, pointer: str = "/coup
             raise kind(refused.detail, errors=[FieldError(where, kind.code, refused.detail)])
 
 
-def changed(promotion: Promotion, changes: PromotionChanges) -> Promotion:
-    """The promotion with the changes. ValidationFailed for its period."""
-    after = applied(promotion, changes)
-    check_period(after)
-    return after
-
-
-def check_period(facts: PromotionFacts) -> None:
+def check_period(facts: PromotionFacts, *, root: str) -> None:
     """ValidationFailed where it would be over before it begins."""
     if facts.valid_from and facts.valid_to and facts.valid_to <= facts.valid_from:
-        raise invalid("/validTo", "out_of_range", "must be after validFrom")
+        raise invalid(f"{root}/validTo", "out_of_range", "must be after validFrom")
 
 
-def state_of(promotion: Promotion, at: datetime) -> State:
+def state_of(promotion: Promotion, at: datetime) -> PromotionState:
     if not promotion.is_active:
-        return State.INACTIVE
+        return PromotionState.INACTIVE
     if promotion.valid_from and at < promotion.valid_from:
-        return State.SCHEDULED
+        return PromotionState.SCHEDULED
     if promotion.valid_to and at >= promotion.valid_to:
-        return State.ENDED
-    return State.ACTIVE
+        return PromotionState.ENDED
+    return PromotionState.ACTIVE

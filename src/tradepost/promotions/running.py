@@ -109,8 +109,8 @@ class Running:
         promotion = candidate.promotion
         if promotion.budget is None:
             return None
-        if basket.currency != basket.store_currency:
-            return candidate.refused(Reason.DOES_NOT_APPLY, f"is only for orders in {basket.store_currency}")
+        if basket.currency != promotion.currency:
+            return candidate.refused(Reason.DOES_NOT_APPLY, f"is only for orders in {promotion.currency}")
         if self._spent[promotion.id] + amount > promotion.budget:
             return candidate.refused(Reason.EXHAUSTED, "has been used up: its budget does not reach for this order")
         return None

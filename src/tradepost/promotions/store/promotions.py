@@ -11,21 +11,21 @@ from tradepost.db import Filters, Reader, Sort, Tx, fetch_page
 from tradepost.db.arrays import uuids
 from tradepost.db.composing import Window
 from tradepost.db.connections import Row
-from tradepost.promotions.model import Promotion, Stacking, State, Tally, Trigger
+from tradepost.promotions.model import Promotion, PromotionState, Stacking, Tally, Trigger
 from tradepost.promotions.store.rules import actions_of, condition_of, written
 
 _LOCK = 0x7072_6F6D
 
 _SELECT: LiteralString = """
     select id, name, description, trigger, is_active, valid_from, valid_to, priority, stacking, condition::text,
-           actions::text, max_uses, max_uses_per_customer, budget, version, created_at, updated_at
+           actions::text, max_uses, max_uses_per_customer, budget, currency, version, created_at, updated_at
     from promotion
 """
-_STATES: dict[State, LiteralString] = {
-    State.INACTIVE: "not is_active",
-    State.SCHEDULED: "is_active and valid_from > %(at)s",
-    State.ENDED: "is_active and valid_to <= %(at)s",
-    State.ACTIVE: """is_active
+_STATES: dict[PromotionState, LiteralString] = {
+    PromotionState.INACTIVE: "not is_active",
+    PromotionState.SCHEDULED: "is_active and valid_from > %(at)s",
+    PromotionState.ENDED: "is_active and valid_to <= %(at)s",
+    PromotionState.ACTIVE: """is_active
       and (valid_from is null or valid_from <= %(at)s)
       and (valid_to is null or valid_to > %(at)s)""",
 }
@@ -51,7 +51,7 @@ async def lock(tx: Tx, store_id: UUID, promotion_id: UUID) -> Promotion:
 
 
 async def page(
-    db: Reader, store_id: UUID, *, state: State | None, trigger: Trigger | None, at: datetime, window: Window
+    db: Reader, store_id: UUID, *, state: PromotionState | None, trigger: Trigger | None, at: datetime, window: Window
 ) -> Page[Promotion]:
     """Newest first."""
     filters = Filters("store_id = %(store_id)s", store_id=store_id)
@@ -98,11 +98,11 @@ async def insert(tx: Tx, store_id: UUID, promotion: Promotion) -> None:
     await tx.run(
         """
         insert into promotion (store_id, id, name, description, trigger, is_active, valid_from, valid_to, priority,
-                               stacking, condition, actions, max_uses, max_uses_per_customer, budget, created_at,
-                               updated_at)
+                               stacking, condition, actions, max_uses, max_uses_per_customer, budget, currency,
+                               created_at, updated_at)
         values (%(store_id)s, %(id)s, %(name)s, %(description)s, %(trigger)s, %(is_active)s, %(valid_from)s,
                 %(valid_to)s, %(priority)s, %(stacking)s, %(condition)s::text::jsonb, %(actions)s::text::jsonb,
-                %(max_uses)s, %(max_uses_per_customer)s, %(budget)s, %(created_at)s, %(updated_at)s)
+                %(max_uses)s, %(max_uses_per_customer)s, %(budget)s, %(currency)s, %(created_at)s, %(updated_at)s)
         """,
         _params(store_id, promotion),
     )
@@ -139,18 +139,20 @@ async def set_promotion(tx: Tx, store_id: UUID, promotion: Promotion, tally: Tal
     return msgspec.structs.replace(promotion, version=version, updated_at=updated_at)
 
 
-async def tallies(db: Reader, store_id: UUID, ids: Sequence[UUID], *, currency: str) -> dict[UUID, Tally]:
-    """How often each promotion was used, whether or not it has limits, and what that came to in a currency."""
+async def tallies(db: Reader, store_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Tally]:
+    """How often each promotion was used, whether or not it has limits, and what that came to in its currency."""
     rows = await db.rows(
         """
-        select promotion_id, count(*), coalesce(sum(amount) filter (where currency = %(currency)s), 0)::bigint
-        from redemption
-        where store_id = %(store_id)s
-          and promotion_id = any(%(ids)s)
-          and given_back_at is null
-        group by promotion_id
+        select used.promotion_id, count(*),
+               coalesce(sum(used.amount) filter (where used.currency = promotion.currency), 0)::bigint
+        from redemption as used
+        join promotion on promotion.store_id = used.store_id and promotion.id = used.promotion_id
+        where used.store_id = %(store_id)s
+          and used.promotion_id = any(%(ids)s)
+          and used.given_back_at is null
+        group by used.promotion_id
         """,
-        {"store_id": store_id, "ids": uuids(ids), "currency": currency},
+        {"store_id": store_id, "ids": uuids(ids)},
     )
     found = {promotion_id: Tally(uses, spent) for promotion_id, uses, spent in rows}
     return {promotion_id: found.get(promotion_id, Tally()) for promotion_id in ids}
@@ -180,7 +182,7 @@ def promotion_of(row: Row) -> Promotion:
     """From the columns of a promotion, in the order in which they are always read."""
     (
         id_, name, description, trigger, is_active, valid_from, valid_to, priority, stacking, condition, actions,
-        max_uses, max_uses_per_customer, budget, version, created_at, updated_at,
+        max_uses, max_uses_per_customer, budget, currency, version, created_at, updated_at,
     ) = row  # fmt: skip
     return Promotion(
         id=id_,
@@ -197,6 +199,7 @@ def promotion_of(row: Row) -> Promotion:
         max_uses=max_uses,
         max_uses_per_customer=max_uses_per_customer,
         budget=budget,
+        currency=currency,
         version=version,
         created_at=created_at,
         updated_at=updated_at,

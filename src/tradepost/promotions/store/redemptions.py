@@ -92,9 +92,11 @@ async def _count_promotions(tx: Tx, store_id: UUID, redemptions: Sequence[Redemp
         set uses = promotion.uses + used.times,
             spent = promotion.spent + used.amount
         from (
-          select id, count(*)::int4 as times, sum(amount)::int8 as amount
-          from unnest(%(ids)s, %(amounts)s) as one (id, amount)
-          group by id
+          select one.id, count(*)::int4 as times,
+                 coalesce(sum(one.amount) filter (where one.currency = known.currency), 0)::int8 as amount
+          from unnest(%(ids)s, %(amounts)s, %(currencies)s) as one (id, amount, currency)
+          join promotion as known on known.store_id = %(store_id)s and known.id = one.id
+          group by one.id
         ) as used
         where promotion.store_id = %(store_id)s
           and promotion.id = used.id
@@ -104,6 +106,7 @@ async def _count_promotions(tx: Tx, store_id: UUID, redemptions: Sequence[Redemp
             "store_id": store_id,
             "ids": uuids([one.promotion_id for one in redemptions]),
             "amounts": bigints([one.amount for one in redemptions]),
+            "currencies": texts([one.currency for one in redemptions]),
         },
     )
 
@@ -173,7 +176,7 @@ _GIVE_BACK: LiteralString = """
       where store_id = %(store_id)s
         and order_id = %(order_id)s
         and given_back_at is null
-      returning promotion_id, coupon_id, amount
+      returning promotion_id, coupon_id, amount, currency
     ), of_coupons as (
       update coupon
       set uses = coupon.uses - 1
@@ -184,7 +187,7 @@ _GIVE_BACK: LiteralString = """
     )
     update promotion
     set uses = promotion.uses - 1,
-        spent = promotion.spent - back.amount
+        spent = promotion.spent - case when back.currency = promotion.currency then back.amount else 0 end
     from back
     where promotion.store_id = %(store_id)s
       and promotion.id = back.promotion_id

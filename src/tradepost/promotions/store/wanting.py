@@ -136,7 +136,8 @@ _READ: LiteralString = """
     select promotion.id, promotion.name, promotion.description, promotion.trigger, promotion.is_active,
            promotion.valid_from, promotion.valid_to, promotion.priority, promotion.stacking, promotion.condition::text,
            promotion.actions::text, promotion.max_uses, promotion.max_uses_per_customer, promotion.budget,
-           promotion.version, promotion.created_at, promotion.updated_at, promotion.uses, promotion.spent,
+           promotion.currency, promotion.version, promotion.created_at, promotion.updated_at, promotion.uses,
+           promotion.spent,
            (select jsonb_agg(jsonb_build_array(asked.id, asked.code_key, asked.is_active, asked.max_uses, asked.uses))
             from asked
             where asked.promotion_id = promotion.id),
