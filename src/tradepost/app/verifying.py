@@ -212,7 +212,7 @@ INVARIANTS = [
     ),
     Invariant(
         "I8",
-        "a coupon with a limit is used no more than it says, its counter is what orders have used, and of its promotion",
+        "a coupon with a limit is used no more than it says, and its counter is what orders of its promotion have used",
         """
         select coupon.store_id, coupon.id, coupon.code, coupon.uses, coupon.max_uses, used.times, used.strangers
         from coupon
