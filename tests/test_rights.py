@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.people import PASSWORD, registered
+from tests.redeeming import with_code
 from tests.shop import ADDRESS, Shop, statements
 from tradepost.app import operating
 from tradepost.app.rights import RIGHTS
@@ -125,6 +126,8 @@ async def scene(shop: Shop) -> Scene:
     await shop.staff("POST", f"/orders/{order['id']}/shipments/{packed['shipment']['id']}/ship", json={})
     back = {"items": [{"itemId": order["items"][0]["id"], "quantity": 1}]}
     returned = (await shop.staff("POST", f"/orders/{order['id']}/returns", json=back)).json()
+    promotion = await with_code(shop, "SPRING10")
+    coupons = (await shop.staff("GET", f"/promotions/{promotion['id']}/coupons")).json()
     callers = await _callers(shop, guest["accessToken"])
     me = (await ada.ask("GET", "/auth/me")).json()["account"]["id"]
     ids = {
@@ -141,6 +144,8 @@ async def scene(shop: Shop) -> Scene:
         "session_id": (await ada.ask("GET", "/auth/sessions")).json()["items"][-1]["id"],
         "role_id": (await shop.staff("GET", "/staff-roles")).json()["items"][0]["id"],
         "import_id": (await _import(shop))["id"],
+        "promotion_id": promotion["id"],
+        "coupon_id": coupons["items"][0]["id"],
         "key_id": (await shop.staff("GET", "/api-keys")).json()["items"][0]["id"],
     }
     return Scene(callers, {"X-API-Key": await _other_store(shop)}, ids)
@@ -189,7 +194,8 @@ async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
                (select count(*) from product_variant), (select count(*) from idempotency_answer),
                (select count(*) from proof), (select count(*) from shipment), (select count(*) from order_note),
                (select count(*) from payment), (select sum(version) from sales_order),
-               (select count(*) from product_import where state = 'WAITING')
+               (select count(*) from product_import where state = 'WAITING'), (select sum(version) from promotion),
+               (select sum(version) from coupon)
         """
     )
 
