@@ -73,6 +73,10 @@ class Till:
         async with self.db.transaction() as tx:
             await promotions.give_back(tx, self.store_id, order_id)
 
+    async def take_again(self, order_id: UUID) -> None:
+        async with self.db.transaction() as tx:
+            await promotions.take_again(tx, self.store_id, order_id)
+
 
 @asynccontextmanager
 async def open_till(shop: Shop, *, size: int = 50) -> AsyncIterator[Till]:

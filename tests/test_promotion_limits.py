@@ -99,6 +99,30 @@ async def test_what_was_used_comes_back_once_though_it_is_given_back_by_many(sho
     assert verify(shop.url)
 
 
+async def test_an_order_that_comes_to_life_uses_again_what_there_still_is(shop: Shop) -> None:
+    """It had expired, and its money came: it keeps its discount, and counts where there is room."""
+    late, other, third = await orders(shop, 3)
+    single = await with_code(shop, "ONCE", max_uses=1, priority=1)
+    each = await made(shop, name="Each", maxUsesPerCustomer=1, priority=2)
+    few = await made(shop, name="Few", maxUses=2, budget="20.00", priority=3)
+    ada, grace = Customer(email="ada@example.com"), Customer(email="grace@example.com")
+    shown = [single, each, few]
+    async with open_till(shop) as till:
+        assert len((await till.use(late, "ONCE", customer=ada)).applied) == 3
+        await till.give_back(late)
+        await asyncio.gather(*(till.take_again(late) for _ in range(5)))
+        assert [await counters(shop, one) for one in shown] == [(1, "10.00")] * 3
+        await till.give_back(late)
+        assert len((await till.use(other, "ONCE", customer=grace)).applied) == 3
+        await till.take_again(late)
+        assert [await counters(shop, one) for one in shown] == [(1, "10.00"), (2, "20.00"), (2, "20.00")]
+        await till.give_back(late)
+        assert len((await till.use(third, customer=ada)).applied) == 2
+        await till.take_again(late)
+        assert [await counters(shop, one) for one in shown] == [(1, "10.00"), (2, "20.00"), (2, "20.00")]
+    assert verify(shop.url)
+
+
 async def test_orders_that_use_what_has_no_limit_do_not_wait_for_each_other(shop: Shop) -> None:
     first, second = await orders(shop, 2)
     await with_code(shop, "ALWAYS")

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 _REFUSALS = {"unauthenticated", "forbidden", "session_revoked"}
 _ROLES = {
     "orders": ["orders:read"],
-    "shop": ["products:write", "stock:adjust", "stock:read"],
+    "shop": ["products:write", "stock:adjust", "stock:read", "promotions:read"],
     "little": ["nothing:else"],
 }
 

@@ -22,7 +22,7 @@ from tradepost.promotions.model import (
     redemptions,
 )
 from tradepost.promotions.running import Running
-from tradepost.promotions.store.redemptions import give_back, redeem_many
+from tradepost.promotions.store.redemptions import give_back, redeem_many, take_again
 from tradepost.promotions.store.wanting import lock, locking, running, wanted
 
 __all__ = [
@@ -51,5 +51,6 @@ __all__ = [
     "redeem_many",
     "redemptions",
     "running",
+    "take_again",
     "wanted",
 ]

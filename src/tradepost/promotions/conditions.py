@@ -52,7 +52,7 @@ def why_not(condition: Condition, goods: Goods, at: datetime) -> str | None:  # 
         case SubtotalIs():
             return _subtotal(condition, goods)
         case QuantityIs(min=least, lines=lines):
-            missing = least - goods.units(goods.places(lines))
+            missing = least - goods.units(lines)
             return needs_units(missing, lines) if missing > 0 else None
         case HasProduct(product_ids=ids):
             return None if _has_product(ids, goods) else f"needs {_described(condition)}"
@@ -76,7 +76,7 @@ def needs_goods(missing: int, lines: Matching | None, goods: Goods) -> str:
 
 
 def _subtotal(condition: SubtotalIs, goods: Goods) -> str | None:
-    subtotal = goods.subtotal(goods.places(condition.lines))
+    subtotal = goods.subtotal(condition.lines)
     if condition.min is not None:
         least = goods.amount(condition.min)
         if least is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import sub
 
 import msgspec
 
@@ -45,18 +46,27 @@ class Rest:
         """The same with nothing taken yet, to be thrown away or gone on with."""
         return Rest(self.lines, self.delivery)
 
+    def of(self, places: tuple[int, ...]) -> int:
+        """What is left of these lines together."""
+        lines = self.lines
+        return sum(lines) if len(places) == len(lines) else sum([lines[at] for at in places])
+
     def take(self, name: str, amount: int, places: tuple[int, ...]) -> None:
         """Off these lines, by their value."""
-        amount = min(amount, sum(self.lines[at] for at in places))
-        if amount <= 0:
-            return
-        discount = Discount(name, amount, None if len(places) == len(self.lines) else places)
-        if len(places) == 1:
-            self.lines[places[0]] -= amount
-        else:
-            self.lines = [left - off for left, off in zip(self.lines, shares(self.lines, discount), strict=True)]
-        self.discounts.append(discount)
-        self.taken += amount
+        amount = min(amount, self.of(places))
+        if amount > 0:
+            discount = Discount(name, amount, None if len(places) == len(self.lines) else places)
+            self.lines = list(map(sub, self.lines, shares(self.lines, discount)))
+            self.discounts.append(discount)
+            self.taken += amount
+
+    def take_of_one(self, name: str, amount: int, at: int) -> None:
+        """Off one line."""
+        amount = min(amount, self.lines[at])
+        if amount > 0:
+            self.lines[at] -= amount
+            self.discounts.append(Discount(name, amount, (at,)))
+            self.taken += amount
 
     def take_delivery(self, name: str, amount: int) -> None:
         amount = min(amount, self.delivery)
@@ -108,7 +118,7 @@ def _off_lines(
 
 
 def _percent_off(percent: Decimal, up_to: Amounts | None, taking: _Taking) -> str | None:
-    amount = _part(sum(taking.rest.lines[at] for at in taking.places), percent)
+    amount = _part(taking.rest.of(taking.places), percent)
     most = amount if up_to is None else taking.goods.amount(up_to)
     if most is None:
         return taking.goods.not_offered()
@@ -129,7 +139,7 @@ def _unit_amount_off(amounts: Amounts, taking: _Taking) -> str | None:
     if amount is None:
         return taking.goods.not_offered()
     for at in taking.places:
-        taking.rest.take(taking.name, amount * taking.goods.basket.lines[at].quantity, (at,))
+        taking.rest.take_of_one(taking.name, amount * taking.goods.basket.lines[at].quantity, at)
     return None
 
 
@@ -139,35 +149,35 @@ def _unit_price(prices: Amounts, taking: _Taking) -> str | None:
         return taking.goods.not_offered()
     for at in taking.places:
         cost = price * taking.goods.basket.lines[at].quantity
-        taking.rest.take(taking.name, taking.rest.lines[at] - cost, (at,))
+        taking.rest.take_of_one(taking.name, taking.rest.lines[at] - cost, at)
     return None
 
 
 def _buy_get(action: BuyGet, taking: _Taking) -> str | None:
     """The cheapest units by price, of equal ones those of later lines; each is worth its part of what is left there."""
     lines, rest = taking.goods.basket.lines, taking.rest
-    group, units = action.buy + action.get, taking.goods.units(taking.places)
+    group, units = action.buy + action.get, taking.goods.units(action.lines)
     times = units // group
     if not times:
         return needs_units(group - units, action.lines)
     wanted = action.get * (times if action.times is None else min(times, action.times))
-    for at in sorted(taking.places, key=lambda at: (lines[at].price, -at)):
+    for at in taking.goods.cheapest(action.lines):
         if not wanted:
             break
         given = min(wanted, lines[at].quantity)
         wanted -= given
         worth = round_half_up(rest.lines[at] * given * _ppm(action.percent), lines[at].quantity * _PPM)
-        rest.take(taking.name, worth, (at,))
+        rest.take_of_one(taking.name, worth, at)
     return None
 
 
 def _tiers(action: Tiers, taking: _Taking) -> str | None:
-    goods, places = taking.goods, taking.places
+    goods = taking.goods
     best: tuple[int, Tier] | None = None
     missing: list[int] = []
     for tier in action.steps:
         start = tier.from_quantity if tier.from_subtotal is None else goods.amount(tier.from_subtotal)
-        reached = goods.units(places) if tier.from_subtotal is None else goods.subtotal(places)
+        reached = goods.units(action.lines) if tier.from_subtotal is None else goods.subtotal(action.lines)
         if start is not None and reached < start:
             missing.append(start - reached)
         elif start is not None and (best is None or start > best[0]):

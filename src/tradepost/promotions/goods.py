@@ -16,6 +16,9 @@ class Goods:
         self.subtotals = [line.price * line.quantity for line in basket.lines]
         self.everything = tuple(range(len(self.subtotals)))
         self._places: dict[Matching, tuple[int, ...]] = {}
+        self._units: dict[Matching | None, int] = {}
+        self._subtotals: dict[Matching | None, int] = {}
+        self._cheapest: dict[Matching | None, list[int]] = {}
 
     def places(self, lines: Matching | None) -> tuple[int, ...]:
         """The places of the lines that match; without a rule all of them."""
@@ -30,11 +33,27 @@ class Goods:
             )
         return found
 
-    def units(self, places: tuple[int, ...]) -> int:
-        return sum(self.basket.lines[at].quantity for at in places)
+    def units(self, lines: Matching | None) -> int:
+        """How many units the matching lines have."""
+        found = self._units.get(lines)
+        if found is None:
+            found = self._units[lines] = sum(self.basket.lines[at].quantity for at in self.places(lines))
+        return found
 
-    def subtotal(self, places: tuple[int, ...]) -> int:
-        return sum(self.subtotals[at] for at in places)
+    def subtotal(self, lines: Matching | None) -> int:
+        """What the matching lines cost, before discounts."""
+        found = self._subtotals.get(lines)
+        if found is None:
+            found = self._subtotals[lines] = sum(self.subtotals[at] for at in self.places(lines))
+        return found
+
+    def cheapest(self, lines: Matching | None) -> list[int]:
+        """The places of the matching lines by price; of equal ones the later comes first."""
+        found = self._cheapest.get(lines)
+        if found is None:
+            prices = [line.price for line in self.basket.lines]
+            found = self._cheapest[lines] = sorted(self.places(lines), key=lambda at: (prices[at], -at))
+        return found
 
     def amount(self, amounts: dict[str, Decimal]) -> int | None:
         """The amount in the basket's currency; None where there is none."""

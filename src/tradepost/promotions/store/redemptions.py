@@ -141,6 +141,18 @@ async def give_back(tx: Tx, store_id: UUID, order_id: UUID) -> None:
     await tx.run(_GIVE_BACK, mine)
 
 
+async def take_again(tx: Tx, store_id: UUID, order_id: UUID) -> None:
+    """A cancelled order that comes to life uses again what it gave back last, where limits have room. It is locked.
+
+    What has no room stays given back: the order keeps its discount, and does not count.
+    """
+    mine = {"store_id": store_id, "order_id": order_id}
+    if not await tx.rows(_LOCK_PROMOTIONS_AGAIN, mine):
+        return
+    await tx.run(_LOCK_COUPONS_AGAIN, mine)
+    await tx.run(_TAKE_AGAIN, mine)
+
+
 _LOCK_PROMOTIONS: LiteralString = """
     select promotion.id
     from promotion
@@ -191,6 +203,81 @@ _GIVE_BACK: LiteralString = """
     from back
     where promotion.store_id = %(store_id)s
       and promotion.id = back.promotion_id
+      and promotion.is_limited
+"""
+_LOCK_PROMOTIONS_AGAIN: LiteralString = """
+    select promotion.id
+    from promotion
+    where promotion.store_id = %(store_id)s
+      and promotion.id in (
+        select promotion_id
+        from redemption
+        where store_id = %(store_id)s
+          and order_id = %(order_id)s
+      )
+    order by promotion.id
+    for no key update of promotion
+"""
+_LOCK_COUPONS_AGAIN: LiteralString = """
+    select coupon.id
+    from coupon
+    where coupon.store_id = %(store_id)s
+      and coupon.id in (
+        select coupon_id
+        from redemption
+        where store_id = %(store_id)s
+          and order_id = %(order_id)s
+      )
+    order by coupon.id
+    for no key update of coupon
+"""
+_TAKE_AGAIN: LiteralString = """
+    with mine as (
+      select id, given_back_at
+      from redemption
+      where store_id = %(store_id)s
+        and order_id = %(order_id)s
+    ), again as (
+      update redemption as used
+      set given_back_at = null
+      from promotion
+      where used.store_id = %(store_id)s
+        and used.id in (select id from mine where given_back_at = (select max(given_back_at) from mine))
+        and not exists (select from mine where given_back_at is null)
+        and promotion.store_id = used.store_id
+        and promotion.id = used.promotion_id
+        and (promotion.max_uses is null or promotion.uses < promotion.max_uses)
+        and (promotion.budget is null
+          or used.currency = promotion.currency and promotion.spent + used.amount <= promotion.budget)
+        and (promotion.max_uses_per_customer is null
+          or (select count(*)
+              from redemption as other
+              where other.store_id = used.store_id
+                and other.promotion_id = used.promotion_id
+                and other.given_back_at is null
+                and (other.account_id = used.account_id or other.email_key = used.email_key)
+             ) < promotion.max_uses_per_customer)
+        and (used.coupon_id is null
+          or exists (select
+                     from coupon
+                     where coupon.store_id = used.store_id
+                       and coupon.id = used.coupon_id
+                       and (coupon.max_uses is null or coupon.uses < coupon.max_uses)))
+      returning used.promotion_id, used.coupon_id, used.amount, used.currency
+    ), of_coupons as (
+      update coupon
+      set uses = coupon.uses + 1
+      from again
+      where coupon.store_id = %(store_id)s
+        and coupon.id = again.coupon_id
+        and coupon.max_uses is not null
+    )
+    update promotion
+    set uses = promotion.uses + 1,
+        spent = promotion.spent + case when again.currency = promotion.currency then again.amount else 0 end
+    from again
+    where promotion.store_id = %(store_id)s
+      and promotion.id = again.promotion_id
       and promotion.is_limited
 """
 
