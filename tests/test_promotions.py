@@ -74,7 +74,7 @@ IN_KITCHEN = Matching(category_ids=frozenset({KITCHEN}))
 
 
 def promotion(*actions: Action, **fields: Any) -> Promotion:
-    known = {"name": "Sale", "trigger": Trigger.AUTOMATIC} | fields
+    known: dict[str, Any] = {"name": "Sale", "trigger": Trigger.AUTOMATIC} | fields
     return Promotion(id=uuid7(), currency="USD", actions=actions, created_at=NOON, updated_at=NOON, **known)
 
 

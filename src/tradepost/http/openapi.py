@@ -44,6 +44,7 @@ def document(
     schemas, components = msgspec.json.schema_components(
         [*types, Problem], ref_template=_REF, schema_hook=_amount_schema
     )
+    components = {name: _shortened(component) for name, component in components.items()}
     by_type = dict(zip([str(kind) for kind in (*types, Problem)], schemas, strict=True))
     paths: defaultdict[str, Document] = defaultdict(dict)
     for operation in operations:
@@ -71,6 +72,19 @@ def document(
             },
         },
     }
+
+
+def _shortened(schema: Any) -> Any:  # noqa: ANN401 - a schema, or a part of one
+    """A schema with `x-short` in place of what it says at length, such as itself inside itself."""
+    match schema:
+        case {"x-short": short}:
+            return short
+        case dict():
+            return {name: _shortened(part) for name, part in schema.items()}
+        case list():
+            return [_shortened(part) for part in schema]
+        case _:
+            return schema
 
 
 def _operation(operation: Operation, permission: str, by_type: Document, components: Document) -> Document:

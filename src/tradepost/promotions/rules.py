@@ -53,19 +53,19 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
 class AllOf(Rule, frozen=True, tag="all"):
     """Every one of these conditions."""
 
-    of: "Annotated[tuple[Condition, ...], Meta(min_length=1, max_length=MOST_CONDITIONS)]"
+    of: "Annotated[tuple[Inner, ...], Meta(min_length=1, max_length=MOST_CONDITIONS)]"
 
 
 class AnyOf(Rule, frozen=True, tag="any"):
     """At least one of these conditions."""
 
-    of: "Annotated[tuple[Condition, ...], Meta(min_length=1, max_length=MOST_CONDITIONS)]"
+    of: "Annotated[tuple[Inner, ...], Meta(min_length=1, max_length=MOST_CONDITIONS)]"
 
 
 class Unless(Rule, frozen=True, tag="not"):
     """Not this condition."""
 
-    of: "Condition"
+    of: "Inner"
 
 
 class SubtotalIs(Rule, frozen=True, tag="subtotal"):
@@ -150,6 +150,13 @@ Condition = (
     | ToCountry
     | AtTime
 )
+
+
+Inner = Annotated[
+    Condition,
+    Meta(extra_json_schema={"x-short": {"type": "object", "required": ["type"], "description": "A condition again"}}),
+]
+"""A condition inside another one. The API document does not go round in circles: programs that read it get lost."""
 
 
 class PercentOff(Rule, frozen=True, tag="percent_off"):
