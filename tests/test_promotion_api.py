@@ -335,7 +335,11 @@ async def test_a_draft_is_held_against_a_basket_and_nothing_is_written(shop: Sho
 
 async def test_a_preview_points_at_what_makes_no_sense(shop: Shop) -> None:
     await shop.product(sku="MUG", price="12.00")
-    draft: dict[str, Any] = {"name": "x", "trigger": "AUTOMATIC", "actions": [{"type": "percent_off", "percent": "101"}]}
+    draft: dict[str, Any] = {
+        "name": "x",
+        "trigger": "AUTOMATIC",
+        "actions": [{"type": "percent_off", "percent": "101"}],
+    }
     items: list[dict[str, Any]] = [{"sku": "MUG", "quantity": 1}]
 
     async def ask(**fields: Any) -> Any:

@@ -75,12 +75,15 @@ def document(
 
 
 def _shortened(schema: Any) -> Any:  # noqa: ANN401 - a schema, or a part of one
-    """A schema with `x-short` in place of what it says at length, such as itself inside itself."""
+    """A schema with `x-short` in place of what it says at length, such as itself inside itself.
+
+    Sets of ours take what is given twice, and count it once.
+    """
     match schema:
         case {"x-short": short}:
             return short
         case dict():
-            return {name: _shortened(part) for name, part in schema.items()}
+            return {name: _shortened(part) for name, part in schema.items() if name != "uniqueItems"}
         case list():
             return [_shortened(part) for part in schema]
         case _:
