@@ -72,6 +72,7 @@ def _params(store_id: UUID, codes: Iterable[str], customers: Iterable[Customer])
     }
 
 
+# Ids travel as arrays, so that promotions are looked up by their keys, however many a store has had.
 _ASKED: LiteralString = """
     with asked as (
       select promotion_id, id, code_key, is_active, max_uses, uses, xmin as written_by
@@ -103,8 +104,8 @@ _LOCKED: LiteralString = """
     , locked as materialized (
       select promotion.id, promotion.xmin as written_by
       from promotion
-      join candidate on candidate.id = promotion.id
       where promotion.store_id = %(store_id)s
+        and promotion.id = any(array(select candidate.id from candidate))
         and promotion.is_limited
       order by promotion.id
       for no key update of promotion
@@ -119,10 +120,11 @@ _LOCKED: LiteralString = """
       for no key update of coupon
     ), moved as (
       select promotion.id
-      from candidate
-      join promotion on promotion.store_id = %(store_id)s and promotion.id = candidate.id
+      from promotion
       left join locked on locked.id = promotion.id
-      where promotion.is_limited
+      where promotion.store_id = %(store_id)s
+        and promotion.id = any(array(select candidate.id from candidate))
+        and promotion.is_limited
         and promotion.xmin is distinct from locked.written_by
       union all
       select asked.promotion_id
@@ -160,6 +162,7 @@ _READ: LiteralString = """
               ) as used)
            end,
            promotion.id in (select moved.id from moved)
-    from candidate
-    join promotion on promotion.store_id = %(store_id)s and promotion.id = candidate.id
+    from promotion
+    where promotion.store_id = %(store_id)s
+      and promotion.id = any(array(select candidate.id from candidate))
 """
