@@ -170,6 +170,11 @@ def _deep(levels: int) -> dict[str, Any]:
         ({"condition": {"type": "all", "of": []}}, "out_of_range", "/condition/of"),
         ({"condition": _deep(6)}, "too_deep", "/condition"),
         ({"condition": {"type": "all", "of": [{"type": "any", "of": [_SUBTOTAL] * 30}] * 2}}, "too_many", "/condition"),
+        (
+            {"condition": {"type": "market", "markets": [str(at) for at in range(1001)]}},
+            "too_many",
+            "/condition/markets",
+        ),
         ({"validFrom": "2026-02-02T00:00:00Z", "validTo": "2026-02-02T00:00:00Z"}, "out_of_range", "/validTo"),
         ({"validTo": "2026-02-30T00:00:00Z"}, "invalid_value", "/validTo"),
         ({"budget": "0"}, "out_of_range", "/budget"),

@@ -11,6 +11,7 @@ from tradepost.core.errors import invalid
 from tradepost.promotions.rules import (
     MOST_CONDITIONS,
     MOST_DEPTH,
+    MOST_NAMED,
     Action,
     AllOf,
     AnyOf,
@@ -83,6 +84,8 @@ def _kept(value: Any, pointer: str) -> Any:  # noqa: ANN401 - a field of any rul
             return _percent(value, pointer)
         case msgspec.Struct():
             return _checked(value, pointer)
+        case frozenset() if len(value) > MOST_NAMED:
+            raise invalid(pointer, "too_many", f"names more than {MOST_NAMED}")
         case tuple():
             return tuple(_kept(one, f"{pointer}/{at}") for at, one in enumerate(value))
         case _:

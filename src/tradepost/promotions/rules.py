@@ -15,18 +15,18 @@ from msgspec import Meta
 MOST_DEPTH = 5
 MOST_CONDITIONS = 50
 MOST_ACTIONS = 10
+MOST_NAMED = 1000
 
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", examples=["USD"])]
 Amounts = Annotated[dict[Currency, Decimal], Meta(min_length=1, max_length=50, examples=[{"USD": "20.00"}])]
 Percent = Annotated[Decimal, Meta(description="Above 0, at most 100, with up to four decimal digits", examples=["10"])]
-Ids = Annotated[frozenset[UUID], Meta(max_length=1000)]
-SomeIds = Annotated[frozenset[UUID], Meta(min_length=1, max_length=1000)]
+SomeIds = Annotated[frozenset[UUID], Meta(min_length=1)]
 Units = Annotated[int, Meta(ge=1, le=1_000_000)]
 Few = Annotated[int, Meta(ge=1, le=1000)]
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", description="ISO 3166-1 alpha-2", examples=["GB"])]
 Code = Annotated[str, Meta(min_length=1, max_length=100)]
 ClockTime = Annotated[time, Meta(tz=False, examples=["17:30:00"])]
-Codes = Annotated[frozenset[Code], Meta(min_length=1, max_length=100)]
+Codes = Annotated[frozenset[Code], Meta(min_length=1)]
 
 
 class Weekday(StrEnum):
@@ -46,8 +46,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field=
 class Matching(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """The lines with one of these products, or with a product in one of these categories or inside them."""
 
-    product_ids: Ids = frozenset()
-    category_ids: Ids = frozenset()
+    product_ids: frozenset[UUID] = frozenset()
+    category_ids: frozenset[UUID] = frozenset()
 
 
 class AllOf(Rule, frozen=True, tag="all"):
@@ -118,7 +118,7 @@ class InMarket(Rule, frozen=True, tag="market"):
 class ToCountry(Rule, frozen=True, tag="country"):
     """It is delivered to one of these countries."""
 
-    countries: Annotated[frozenset[Country], Meta(min_length=1, max_length=300)]
+    countries: Annotated[frozenset[Country], Meta(min_length=1)]
 
 
 class AtTime(Rule, frozen=True, tag="time"):
@@ -130,7 +130,7 @@ class AtTime(Rule, frozen=True, tag="time"):
 
     first_day: date | None = None
     last_day: date | None = None
-    weekdays: Annotated[frozenset[Weekday], Meta(max_length=7)] = frozenset()
+    weekdays: frozenset[Weekday] = frozenset()
     from_: ClockTime | None = msgspec.field(default=None, name="from")
     until: ClockTime | None = None
 
