@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from tests.people import PASSWORD, registered
+from tests.redeeming import with_code
 from tests.shop import ADDRESS, Shop, statements
 from tradepost.app import operating, selling
 from tradepost.app.rights import RIGHTS
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.anyio
 _REFUSALS = {"unauthenticated", "forbidden", "session_revoked"}
 _ROLES = {
     "orders": ["orders:read"],
-    "shop": ["products:write", "stock:adjust", "stock:read"],
+    "shop": ["products:write", "stock:adjust", "stock:read", "promotions:read"],
     "books": ["taxes:read", "shipping:read"],
     "trade": ["markets:read", "markets:write", "prices:read", "prices:write"],
     "little": ["nothing:else"],
@@ -117,6 +118,8 @@ async def scene(shop: Shop) -> Scene:
     await shop.staff("POST", f"/orders/{order['id']}/shipments/{packed['shipment']['id']}/ship", json={})
     back = {"items": [{"itemId": order["items"][0]["id"], "quantity": 1}]}
     returned = (await shop.staff("POST", f"/orders/{order['id']}/returns", json=back)).json()
+    promotion = await with_code(shop, "SPRING10")
+    coupons = (await shop.staff("GET", f"/promotions/{promotion['id']}/coupons")).json()
     callers = await _callers(shop, guest["accessToken"])
     cart = (await ada.ask("POST", "/carts", json={})).json()
     cart = (await ada.ask("POST", f"/carts/{cart['id']}/items", json=items["items"][0])).json()
@@ -144,6 +147,8 @@ async def scene(shop: Shop) -> Scene:
         "exemption_id": (await _exemption(shop, me))["id"],
         "zone_id": zone["id"],
         "method_id": (await _method(shop, zone["id"]))["id"],
+        "promotion_id": promotion["id"],
+        "coupon_id": coupons["items"][0]["id"],
         "key_id": (await shop.staff("GET", "/api-keys")).json()["items"][0]["id"],
         "market": await _market(shop),
         "locale": "de",
@@ -220,7 +225,8 @@ async def _rows(shop: Shop) -> list[tuple[Any, ...]]:
                (select count(*) from product_import where state = 'WAITING'),
                (select sum(version) from cart), (select count(*) from order_request),
                (select sum(version) from tax_rate), (select sum(version) from tax_exemption),
-               (select sum(version) from shipping_zone), (select sum(version) from shipping_method)
+               (select sum(version) from shipping_zone), (select sum(version) from shipping_method),
+               (select sum(version) from promotion), (select sum(version) from coupon)
         """
     )
 

@@ -180,6 +180,60 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "I8",
+        "a promotion with limits is used no more than they say, and its counters are what orders have used",
+        """
+        select promotion.store_id, promotion.id, promotion.name, promotion.uses, promotion.max_uses, promotion.spent,
+               promotion.budget, used.times, used.amount
+        from promotion
+        cross join lateral (
+          select count(*) as times, coalesce(sum(amount) filter (where currency = promotion.currency), 0) as amount
+          from redemption
+          where redemption.store_id = promotion.store_id
+            and redemption.promotion_id = promotion.id
+            and redemption.given_back_at is null
+        ) as used
+        where promotion.is_limited
+          and (used.times > promotion.max_uses or used.amount > promotion.budget
+            or promotion.uses <> used.times or promotion.spent <> used.amount)
+        """,
+    ),
+    Invariant(
+        "I8",
+        "no customer, by account or by address, uses a promotion more often than he may",
+        """
+        select promotion.store_id, promotion.id, promotion.name, promotion.max_uses_per_customer, used.account_id,
+               used.email_key, count(*) as times
+        from promotion
+        join redemption as used on used.store_id = promotion.store_id and used.promotion_id = promotion.id
+        where promotion.max_uses_per_customer is not null
+          and used.given_back_at is null
+        group by grouping sets (
+          (promotion.store_id, promotion.id, promotion.name, promotion.max_uses_per_customer, used.account_id),
+          (promotion.store_id, promotion.id, promotion.name, promotion.max_uses_per_customer, used.email_key)
+        )
+        having count(*) > promotion.max_uses_per_customer
+           and num_nulls(used.account_id, used.email_key) < 2
+        """,
+    ),
+    Invariant(
+        "I8",
+        "a coupon with a limit is used no more than it says, and its counter is what orders of its promotion have used",
+        """
+        select coupon.store_id, coupon.id, coupon.code, coupon.uses, coupon.max_uses, used.times, used.strangers
+        from coupon
+        cross join lateral (
+          select count(*) filter (where given_back_at is null) as times,
+                 count(*) filter (where promotion_id <> coupon.promotion_id) as strangers
+          from redemption
+          where redemption.store_id = coupon.store_id
+            and redemption.coupon_id = coupon.id
+        ) as used
+        where used.strangers > 0
+           or coupon.max_uses is not null and (used.times > coupon.max_uses or used.times <> coupon.uses)
+        """,
+    ),
+    Invariant(
         "I10",
         "total = lines - discounts + shipping + tax, on every order and line",
         """

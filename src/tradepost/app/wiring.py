@@ -54,6 +54,7 @@ from tradepost.orders import Desks, Requests, answering
 from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
 from tradepost.payments.api import routes as payments_routes
+from tradepost.promotions.api import routes as promotions_routes
 from tradepost.search import Follower, PostgresEngine
 from tradepost.search.api import Searching
 from tradepost.search.api import routes as search_routes
@@ -71,6 +72,7 @@ AREAS = [
     *(catalog_routes, images_routes, prices_routes, texts_routes, categories_routes, search_routes, inventory_routes),
     *orders_api.AREAS,
     carts_routes,
+    promotions_routes,
     customers_routes,
     *accounts_api.AREAS,
     *(addresses_routes, payments_routes, tax_routes, methods_routes, spreadsheets_api.routes, events_routes),

@@ -62,7 +62,7 @@ class ProductOut(Out, kw_only=True):
 
     Prices are those of the market, in its `currency`; words are in its language. `costPrice`, `lowStockThreshold`,
     `taxClass` and `basePrice`, which is that of variants without a price of their own, are for staff; what is in the
-    store's currency is there in the home market only. `categoryId` is the main category, `categoryIds` are further ones.
+    store's currency is there in the home market only. `categoryId` is the main category, `categoryIds` are others.
     """
 
     id: UUID

@@ -107,11 +107,14 @@ def split(minor: int, weights: Sequence[int]) -> list[int]:
     if not any(weights):
         weights = [1] * len(weights)
     total, sign = sum(weights), -1 if minor < 0 else 1
-    shares = [divmod(abs(minor) * weight, total) for weight in weights]
-    missing = abs(minor) - sum(share for share, _ in shares)
-    by_remainder = sorted(range(len(shares)), key=lambda at: (-shares[at][1], at))
-    lucky = set(by_remainder[:missing])
-    return [sign * (share + (at in lucky)) for at, (share, _) in enumerate(shares)]
+    magnitude = abs(minor)
+    shares = [magnitude * weight // total for weight in weights]
+    missing = magnitude - sum(shares)
+    if missing:
+        remainders = [magnitude * weight % total for weight in weights]
+        for at in sorted(range(len(shares)), key=remainders.__getitem__, reverse=True)[:missing]:
+            shares[at] += 1
+    return shares if sign > 0 else [-share for share in shares]
 
 
 class Money(msgspec.Struct, frozen=True, order=False):

@@ -49,6 +49,7 @@ def document(
     schemas, components = msgspec.json.schema_components(
         [*types, Problem], ref_template=_REF, schema_hook=_amount_schema
     )
+    components = {name: _shortened(component) for name, component in components.items()}
     by_type = dict(zip([str(kind) for kind in (*types, Problem)], schemas, strict=True))
     paths: defaultdict[str, Document] = defaultdict(dict)
     for operation in operations:
@@ -76,6 +77,22 @@ def document(
             },
         },
     }
+
+
+def _shortened(schema: Any) -> Any:  # noqa: ANN401 - a schema, or a part of one
+    """A schema with `x-short` in place of what it says at length, such as itself inside itself.
+
+    Sets of ours take what is given twice, and count it once.
+    """
+    match schema:
+        case {"x-short": short}:
+            return short
+        case dict():
+            return {name: _shortened(part) for name, part in schema.items() if name != "uniqueItems"}
+        case list():
+            return [_shortened(part) for part in schema]
+        case _:
+            return schema
 
 
 def _operation(operation: Operation, permission: str, by_type: Document, components: Document) -> Document:

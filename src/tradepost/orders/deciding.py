@@ -18,20 +18,19 @@ from tradepost.core.ids import Ids
 from tradepost.core.texts import words_of
 from tradepost.idempotency import StoredAnswer
 from tradepost.inventory import Holding, InsufficientStock, Level, Movement, MovementKind, allocate, available
+from tradepost.orders import quoting
 from tradepost.orders.baskets import Basket, filled
 from tradepost.orders.model import (
     FulfillmentStatus,
     Item,
-    Line,
     Order,
     OrderStatus,
     PaymentStatus,
     PlaceOrder,
     PriceChanged,
 )
-from tradepost.orders import quoting
-from tradepost.orders.reckoned import asked_of, basis_of, lines_of
 from tradepost.orders.quoting import Reckoned, reckon
+from tradepost.orders.reckoned import asked_of, basis_of, lines_of
 from tradepost.pricing import Quote
 from tradepost.promotions import Redemption
 

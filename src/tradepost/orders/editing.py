@@ -6,20 +6,22 @@ from uuid import UUID
 import msgspec
 
 from tradepost import inventory, stores
-from tradepost.catalog.offers import Offer, offers
+from tradepost.catalog.offers import offers
 from tradepost.core.errors import FieldError
 from tradepost.db import Tx
 from tradepost.events import publish
 from tradepost.inventory import InsufficientStock
 from tradepost.orders import edits, store
 from tradepost.orders.changing import tell_of_addresses
-from tradepost.orders.edits import Difference, Edit
+from tradepost.orders.edits import Added, Difference, Edit
 from tradepost.orders.events import OrderEdited
 from tradepost.orders.life import Opened, close
 from tradepost.orders.model import Item
 from tradepost.orders.moves import Action
 from tradepost.orders.paying import give_back
-from tradepost.orders.quoting import Shelf, price_at_home, wanted
+from tradepost.orders.quoting import Asked, KnownTerms, Shelf, wanted
+from tradepost.orders.quoting.loading import NOW
+from tradepost.orders.quoting.reckoning import prices_in, taxes_of, without_tax
 from tradepost.shipping import ShipmentStatus
 
 _BECAUSE = "order_edited"
@@ -34,18 +36,27 @@ class Edited(msgspec.Struct, frozen=True):
     excess: int
 
 
-async def added(tx: Tx, opened: Opened, items: Sequence[Item]) -> list[tuple[Offer, int]]:
-    """New items at today's prices. VariantNotAvailable, with pointers into `/add`."""
+async def added(tx: Tx, opened: Opened, items: Sequence[Item]) -> list[Added]:
+    """New items at today's prices in the order's market. VariantNotAvailable, with pointers into `/add`."""
     if not items:
         return []
-    store_id = opened.actor.store_id
+    order, store_id = opened.order, opened.actor.store_id
     shop = await stores.get(tx, store_id)
-    found, ((at,),) = await tx.together(wanted(store_id, items), ("select now()", {}))
-    picked = [
-        msgspec.structs.replace(offer, price=price_at_home(offer, shop, at))
-        for offer in Shelf(offers(found)).pick(items, pointer="/add")
+    terms = await KnownTerms().of(tx, shop)
+    market = next((one for one in terms.markets.all if one.slug == order.basis.market), terms.markets.home)
+    offered = wanted(store_id, items, market_ids={market.id}, locales=market.locales)
+    found, ((at,),) = await tx.together(offered, NOW)
+    picked = Shelf(offers(found)).pick(items, pointer="/add")
+    prices = prices_in(market, items, picked, at, pointer="/add")
+    asked = Asked(items=items, market_id=market.id, address=order.shipping_address or order.billing_address)
+    taxes = [taxes_of(asked, terms, shop, asked.place(market), offer.tax_class, at) for offer in picked]
+    if order.basis.exempt:
+        prices = [without_tax(one, rates, market) for one, rates in zip(prices, taxes, strict=True)]
+        taxes = [()] * len(taxes)
+    return [
+        Added(offer, offer.name_in(market), item.quantity, one.amount, rates)
+        for offer, item, one, rates in zip(picked, items, prices, taxes, strict=True)
     ]
-    return [(offer, item.quantity) for offer, item in zip(picked, items, strict=True)]
 
 
 async def edit(tx: Tx, opened: Opened, change: Edit, *, reason: str | None) -> Edited:

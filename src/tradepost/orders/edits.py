@@ -13,9 +13,11 @@ from msgspec import UNSET, UnsetType
 from tradepost.catalog.offers import Offer
 from tradepost.core.errors import FieldError, Invalid, ValidationFailed
 from tradepost.core.ids import uuid7
-from tradepost.orders.model import Address, Line, Order
-from tradepost.pricing import Basket, BasketLine, Discount, QuotedLine, Shipping, TaxRate
+from tradepost.orders.model import Address, Basis, KeptDiscount, Line, Order
+from tradepost.pricing import Basket, BasketLine, Discount, Quote, QuotedLine, Shipping, Taken, TaxRate
 from tradepost.pricing import quote as price
+
+_PLAIN = "Discount"
 
 
 class NothingLeft(Invalid):
@@ -24,11 +26,21 @@ class NothingLeft(Invalid):
     title = "Nothing would be left of the order"
 
 
+class Added(msgspec.Struct, frozen=True):
+    """A new item: `price` for each unit, and the taxes on it."""
+
+    offer: Offer
+    name: str
+    quantity: int
+    price: int
+    taxes: tuple[TaxRate, ...]
+
+
 class Edit(msgspec.Struct, frozen=True):
     """`quantities`: line to how many there shall be, 0 for none. Amounts in minor units; None stays as it is."""
 
     quantities: Mapping[UUID, int]
-    added: Sequence[tuple[Offer, int]] = ()
+    added: Sequence[Added] = ()
     discount: int | None = None
     shipping: int | None = None
     shipping_address: Address | None = None
@@ -78,10 +90,11 @@ def edited(order: Order, edit: Edit, *, fixed: Mapping[UUID, int]) -> Order:
         for line in order.lines
         if edit.quantities.get(line.id, line.quantity)
     ]
-    lines = [*kept, *(_line(offer, quantity) for offer, quantity in edit.added)]
+    lines = [*kept, *map(_line, edit.added)]
     if not lines:
         raise NothingLeft
-    quote = price(_basket(order, edit, lines))
+    basket = _basket(order, edit, lines)
+    quote = price(basket)
     return msgspec.structs.replace(
         order,
         lines=[_priced(line, quoted) for line, quoted in zip(lines, quote.lines, strict=True)],
@@ -94,6 +107,7 @@ def edited(order: Order, edit: Edit, *, fixed: Mapping[UUID, int]) -> Order:
         shipping_address=edit.shipping_address or order.shipping_address,
         billing_address=edit.billing_address or order.billing_address,
         revision=order.revision + 1,
+        basis=_basis(order, edit, lines, quote),
     )
 
 
@@ -152,30 +166,74 @@ def _check(order: Order, edit: Edit, fixed: Mapping[UUID, int]) -> None:
 
 
 def _basket(order: Order, edit: Edit, lines: Sequence[Line]) -> Basket:
-    discount = order.discount_amount if edit.discount is None else edit.discount
-    shipping = order.shipping_amount if edit.shipping is None else edit.shipping
-    taxes = tuple(TaxRate(tax.name, tax.rate_ppm) for tax in order.taxes)
+    same = tuple(TaxRate(tax.name, tax.rate_ppm) for tax in order.taxes)
     return Basket(
         order.currency,
-        [BasketLine(line.price, line.quantity, taxes) for line in lines],
+        [BasketLine(line.price, line.quantity, same if line.taxes is None else line.taxes) for line in lines],
         order.tax_included,
-        discounts=(Discount("Discount", discount),) if discount else (),
-        shipping=Shipping("", shipping) if shipping else None,
+        discounts=_discounts(order, edit, lines),
+        shipping=_shipping(order, edit),
     )
 
 
-def _line(offer: Offer, quantity: int) -> Line:
+def _discounts(order: Order, edit: Edit, lines: Sequence[Line]) -> tuple[Discount, ...]:
+    """Those that were given, off what is left of their lines; or the one that takes their place."""
+    if edit.discount is not None:
+        return (Discount(_PLAIN, edit.discount),) if edit.discount else ()
+    places = {line.id: at for at, line in enumerate(lines)}
+    known = [
+        Discount(one.name, one.amount, None if one.line_ids is None else _places(places, one.line_ids))
+        for one in order.basis.discounts
+    ]
+    rest = order.discount_amount - sum(one.amount for one in order.basis.discounts)
+    return tuple(known + ([Discount(_PLAIN, rest)] if rest else []))
+
+
+def _places(places: Mapping[UUID, int], line_ids: Sequence[UUID]) -> tuple[int, ...]:
+    return tuple(places[line_id] for line_id in line_ids if line_id in places)
+
+
+def _shipping(order: Order, edit: Edit) -> Shipping | None:
+    known = order.basis.delivery
+    if edit.shipping is not None:
+        return Shipping("", edit.shipping, known.taxes if known else ()) if edit.shipping else None
+    if known is None:
+        return Shipping("", order.shipping_amount) if order.shipping_amount else None
+    off = tuple(Discount(one.name, one.amount) for one in known.taken)
+    return Shipping(known.name, known.amount, known.taxes, off)
+
+
+def _basis(order: Order, edit: Edit, lines: Sequence[Line], quote: Quote) -> Basis:
+    """What the edited order is reckoned on."""
+    basis, ids = order.basis, {line.id for line in lines}
+    discounts = () if edit.discount is not None else _kept(basis.discounts, quote.taken)
+    delivery = basis.delivery
+    if edit.shipping is not None and delivery is not None:
+        delivery = msgspec.structs.replace(delivery, amount=edit.shipping, taken=())
+    because = {line_id: said for line_id, said in basis.because.items() if line_id in ids}
+    return msgspec.structs.replace(basis, discounts=discounts, delivery=delivery, because=because)
+
+
+def _kept(before: Sequence[KeptDiscount], taken: Sequence[Taken]) -> tuple[KeptDiscount, ...]:
+    """Discounts with what they take off now; the last of those taken may be without a name."""
+    pairs = zip(before, taken, strict=False)
+    return tuple(msgspec.structs.replace(one, amount=now.amount) for one, now in pairs if now.amount)
+
+
+def _line(added: Added) -> Line:
+    offer = added.offer
     return Line(
         uuid7(),
         offer.product_id,
         offer.variant_id,
         offer.sku,
-        offer.name,
+        added.name,
         offer.options,
-        quantity,
-        offer.price,
+        added.quantity,
+        added.price,
         *(0, 0, 0, 0),
         offer.image_url,
+        added.taxes,
     )
 
 

@@ -55,7 +55,9 @@ def basis_of(reckoned: Reckoned, request: PlaceOrder, lines: Sequence[Line]) -> 
     """What the order keeps of how its amounts came about."""
     market, rate = reckoned.market, reckoned.rate
     because = {line.id: one.because for line, one in zip(lines, reckoned.prices, strict=True) if one.because}
-    if market.is_home and not (because or reckoned.given.applied or reckoned.option or reckoned.exempt or request.taxes):
+    if market.is_home and not (
+        because or reckoned.given.applied or reckoned.option or reckoned.exempt or request.taxes
+    ):
         return PLAIN
     return Basis(
         market=None if market.is_home else market.slug,

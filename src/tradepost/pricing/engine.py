@@ -98,6 +98,11 @@ def _reduced(amounts: Sequence[int], discounts: Sequence[Discount]) -> tuple[lis
     left = list(amounts)
     taken: list[Taken] = []
     for discount in discounts:
+        if discount.lines is not None and len(discount.lines) == 1:
+            (place,) = discount.lines
+            taken.append(Taken(discount.name, min(discount.amount, left[place])))
+            left[place] -= taken[-1].amount
+            continue
         off = shares(left, discount)
         left = [amount - share for amount, share in zip(left, off, strict=True)]
         taken.append(Taken(discount.name, sum(off)))

@@ -18,7 +18,6 @@ from tradepost.orders.quoting.asking import Asked
 from tradepost.orders.quoting.reckoning import Facts, Reckoned, reckon
 from tradepost.orders.quoting.shelf import Shelf, wanted
 from tradepost.orders.quoting.terms import KnownTerms, Terms
-from tradepost.promotions import Running
 from tradepost.stores import Store
 from tradepost.stores.store import GET as GET_STORE
 from tradepost.tax import Exemptions
@@ -86,9 +85,7 @@ class Loading:
             orders.earlier_orders(self._store_id, ids),
             accounts.accounts_of(self._store_id, emails),
         )
-        return _Promoted(
-            {product_id: frozenset(found) for product_id, found in inside}, dict(earlier), dict(known)
-        )
+        return _Promoted({product_id: frozenset(found) for product_id, found in inside}, dict(earlier), dict(known))
 
 
 class _Promoted(msgspec.Struct, frozen=True):

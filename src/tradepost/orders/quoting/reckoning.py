@@ -82,12 +82,12 @@ def reckon(asked: Asked, facts: Facts, *, pointer: str = "/items") -> Reckoned:
     market = asked.market(facts.terms.markets)
     _check_currency(asked.currency, market)
     picked = facts.shelf.pick(asked.items, pointer=pointer)
-    prices = _prices(asked.items, picked, market, facts.now, pointer)
+    prices = prices_in(market, asked.items, picked, facts.now, pointer=pointer)
     place = asked.place(market)
     exempt = facts.exemptions.of(asked.customer_id, place, facts.now)
-    taxes = [_taxes(asked, facts, place, offer.tax_class) for offer in picked]
+    taxes = [taxes_of(asked, facts.terms, facts.store, place, offer.tax_class, facts.now) for offer in picked]
     if exempt:
-        prices = [_without_tax(one, rates, market) for one, rates in zip(prices, taxes, strict=True)]
+        prices = [without_tax(one, rates, market) for one, rates in zip(prices, taxes, strict=True)]
         taxes = [()] * len(taxes)
     customer = _customer(asked, facts)
     lines = [
@@ -95,7 +95,11 @@ def reckon(asked: Asked, facts: Facts, *, pointer: str = "/items") -> Reckoned:
         for one, item, rates in zip(prices, asked.items, taxes, strict=True)
     ]
     given, option = _promoted(asked, facts, market, place, customer, picked, lines)
-    delivery_taxes = () if option is None or exempt else _taxes(asked, facts, place, option.tax_class)
+    delivery_taxes = (
+        ()
+        if option is None or exempt
+        else taxes_of(asked, facts.terms, facts.store, place, option.tax_class, facts.now)
+    )
     delivery = None if option is None else Shipping(option.name, option.amount, delivery_taxes, given.shipping)
     included = market.tax_included and exempt is None
     basket = Basket(market.currency, lines, included, given.discounts, delivery)
@@ -118,9 +122,7 @@ def _check_currency(currency: str | None, market: Market) -> None:
         raise CurrencyNotSupported(errors=[FieldError("/currency", "currency_not_supported", detail)])
 
 
-def _prices(
-    items: Sequence[Item], picked: Sequence[Offer], market: Market, at: datetime, pointer: str
-) -> list[Priced]:
+def _prices(items: Sequence[Item], picked: Sequence[Offer], market: Market, at: datetime, pointer: str) -> list[Priced]:
     found = [offer.price_in(market, market.rate, at) for offer in picked]
     missing = [
         FieldError(f"{pointer}/{place}/{items[place].key}", "variant_not_available", "is not available")
@@ -132,15 +134,17 @@ def _prices(
     return [one for one in found if one is not None]
 
 
-def _taxes(asked: Asked, facts: Facts, place: Place | None, tax_class: str) -> tuple[TaxRate, ...]:
+def taxes_of(
+    asked: Asked, terms: Terms, store: Store, place: Place | None, tax_class: str, at: datetime
+) -> tuple[TaxRate, ...]:
+    """The taxes on a class of goods: by the service that was asked, or by the table, or else the store's own."""
     if asked.taxes is not None:
         return asked.taxes.rates.get(tax_class, asked.taxes.rates.get(STANDARD, ()))
-    store = facts.store
     default = (TaxRate(store.tax_name, store.tax_rate_ppm),) if store.tax_rate_ppm else ()
-    return facts.terms.taxes.of(place, tax_class, facts.now, default=default)
+    return terms.taxes.of(place, tax_class, at, default=default)
 
 
-def _without_tax(priced: Priced, rates: tuple[TaxRate, ...], market: Market) -> Priced:
+def without_tax(priced: Priced, rates: tuple[TaxRate, ...], market: Market) -> Priced:
     """What an exempt buyer pays for a unit."""
     if not market.tax_included:
         return priced

@@ -1,0 +1,1 @@
+"""Every statement on promotions, their coupons and their redemptions."""
