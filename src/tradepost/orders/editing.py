@@ -21,7 +21,7 @@ from tradepost.orders.moves import Action
 from tradepost.orders.paying import give_back
 from tradepost.orders.quoting import Asked, KnownTerms, Shelf, wanted
 from tradepost.orders.quoting.loading import NOW
-from tradepost.orders.quoting.reckoning import prices_in, taxes_of, without_tax
+from tradepost.orders.quoting.reckoning import UNTAXED, Taxing, prices_in, without_tax
 from tradepost.shipping import ShipmentStatus
 
 _BECAUSE = "order_edited"
@@ -49,10 +49,11 @@ async def added(tx: Tx, opened: Opened, items: Sequence[Item]) -> list[Added]:
     picked = Shelf(offers(found)).pick(items, pointer="/add")
     prices = prices_in(market, items, picked, at, pointer="/add")
     asked = Asked(items=items, market_id=market.id, address=order.shipping_address or order.billing_address)
-    taxes = [taxes_of(asked, terms, shop, asked.place(market), offer.tax_class, at) for offer in picked]
+    taxing = Taxing(shop, terms, asked.place(market), None, at)
+    taxes = [taxing.on(offer.tax_class) for offer in picked]
     if order.basis.exempt:
         prices = [without_tax(one, rates, market) for one, rates in zip(prices, taxes, strict=True)]
-        taxes = [()] * len(taxes)
+        taxes = [UNTAXED] * len(taxes)
     return [
         Added(offer, offer.name_in(market), item.quantity, one.amount, rates)
         for offer, item, one, rates in zip(picked, items, prices, taxes, strict=True)

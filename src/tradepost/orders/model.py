@@ -263,6 +263,12 @@ class Order(msgspec.Struct, frozen=True):
     def created_at(self) -> datetime:
         return clock.from_ms(ids.milliseconds(self.id))
 
+    @property
+    def line_names(self) -> list[str]:
+        """As the buyer reads them, with how a price came about where it is not the plain one."""
+        said = self.basis.because
+        return [f"{line.name} ({said[line.id]})" if line.id in said else line.name for line in self.lines]
+
     def as_quote(self) -> Quote:
         """The stored amounts as the quote they came from, to be explained."""
         lines = [

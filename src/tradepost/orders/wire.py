@@ -1,7 +1,7 @@
 """Orders as clients send and see them."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from tradepost.core import clock, money
 from tradepost.core.errors import FieldError, invalid
 from tradepost.events.api import EventOut
 from tradepost.http import Amount, In, Moment, Out, PageQuery, Text
-from tradepost.orders import quoting
 from tradepost.orders.deciding import quote_members
 from tradepost.orders.model import (
     MOST_ITEMS,
@@ -21,14 +20,18 @@ from tradepost.orders.model import (
     FulfillmentStatus,
     Item,
     ItemKey,
+    KeptDelivery,
+    KeptRate,
     Line,
     Order,
     OrderStatus,
     PaymentStatus,
     TooManyItems,
 )
+from tradepost.orders.quoting import Reckoned
 from tradepost.orders.store import OrderFilter
 from tradepost.pricing import Step, explain
+from tradepost.promotions import Evaluation
 
 Sku = Annotated[str, Meta(min_length=1, max_length=64)]
 Quantity = Annotated[int, Meta(ge=1, le=9999)]
@@ -58,13 +61,26 @@ class ItemIn(In):
     sku: Sku | None = None
 
 
+Codes = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=1000)]
+MethodCode = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
 class QuoteIn(In):
+    """Taxes and delivery are those of the address; without one, the store's own, and nothing for delivery."""
+
     items: list[ItemIn]
     currency: Currency | None = None
+    email: Email | None = None
+    shipping_address: AddressIn | None = None
+    shipping_method: MethodCode | None = None
+    coupon_codes: Codes = []
 
 
 class OrderIn(In):
-    """An address is given, or named by the id of one that the ordering customer has."""
+    """An address is given, or named by the id of one that the ordering customer has.
+
+    Without a `shippingMethod` it is sent the cheapest way there is to its address.
+    """
 
     items: list[ItemIn]
     email: Email | None = None
@@ -74,6 +90,8 @@ class OrderIn(In):
     shipping_address_id: UUID | None = None
     billing_address_id: UUID | None = None
     currency: Currency | None = None
+    shipping_method: MethodCode | None = None
+    coupon_codes: Codes = []
     notes: Annotated[str, Meta(max_length=2000)] | None = None
     expected_total: Amount | None = None
 
@@ -92,6 +110,29 @@ class ItemOut(Out):
     discount_amount: str
     tax_amount: str
     total_amount: str
+
+
+class DiscountOut(Out):
+    """`name` as the buyer reads it."""
+
+    name: str
+    amount: str
+
+
+class DeliveryOut(Out):
+    """How it is sent; `amount` is before discounts."""
+
+    code: str
+    name: str
+    amount: str
+
+
+class ExchangeRateOut(Out):
+    """Of the store's currency to the order's, at which prices were converted."""
+
+    rate: str
+    as_of: date
+    source: str
 
 
 class OrderCore(Out):
@@ -115,6 +156,12 @@ class OrderCore(Out):
     shipping_address: Address | None
     billing_address: Address | None
     notes: str | None
+    market: str | None
+    exchange_rate: ExchangeRateOut | None
+    discounts: list[DiscountOut]
+    coupon_codes: list[str]
+    delivery: DeliveryOut | None
+    tax_exemption: str | None
     version: int
     created_at: str
     updated_at: str
@@ -133,7 +180,18 @@ class QuotedItemOut(Out):
     total_amount: str
 
 
+class CouponOut(Out):
+    """A code that was asked for and does not apply, and why."""
+
+    code: str
+    reason: str
+    detail: str
+
+
 class QuoteOut(Out):
+    """`refusedCoupons` would be refused with the order; `delivery` is how it would be sent."""
+
+    market: str
     currency: str
     items: list[QuotedItemOut]
     subtotal: str
@@ -142,6 +200,9 @@ class QuoteOut(Out):
     tax_included: bool
     shipping_amount: str
     total_amount: str
+    discounts: list[DiscountOut]
+    refused_coupons: list[CouponOut]
+    delivery: DeliveryOut | None
     explanation: list[Step]
 
 
@@ -266,10 +327,24 @@ def core_out(order: Order) -> OrderCore:
         shipping_address=order.shipping_address,
         billing_address=order.billing_address,
         notes=order.notes,
+        market=order.basis.market,
+        exchange_rate=_rate_out(order.basis.rate),
+        discounts=[DiscountOut(one.name, written(one.amount)) for one in order.basis.discounts],
+        coupon_codes=list(order.basis.coupon_codes),
+        delivery=_delivery_out(order.basis.delivery, written),
+        tax_exemption=order.basis.exempt,
         version=order.version,
         created_at=clock.rfc3339(order.created_at),
         updated_at=clock.rfc3339(order.updated_at),
     )
+
+
+def _rate_out(rate: KeptRate | None) -> ExchangeRateOut | None:
+    return None if rate is None else ExchangeRateOut(rate.value, rate.as_of, rate.source)
+
+
+def _delivery_out(delivery: KeptDelivery | None, written: Callable[[int], str]) -> DeliveryOut | None:
+    return None if delivery is None else DeliveryOut(delivery.code, delivery.name, written(delivery.amount))
 
 
 def _item_out(line: Line, written: Callable[[int], str]) -> ItemOut:
@@ -290,18 +365,24 @@ def _item_out(line: Line, written: Callable[[int], str]) -> ItemOut:
     )
 
 
-def quote_out(priced: quoting.PricedItems) -> QuoteOut:
-    quote = priced.quote
+def refused_out(given: Evaluation) -> list[CouponOut]:
+    """The codes that do not apply."""
+    return [CouponOut(one.code, one.reason, one.detail) for one in given.refused if one.code]
+
+
+def quote_out(priced: Reckoned) -> QuoteOut:
+    quote, option = priced.quote, priced.option
     written = money.writer(quote.currency)
     members = quote_members(quote)
     return QuoteOut(
+        market=priced.market.slug,
         currency=quote.currency,
         items=[
             QuotedItemOut(
                 product_id=offer.product_id,
                 variant_id=offer.variant_id,
                 sku=offer.sku,
-                name=offer.name,
+                name=offer.name_in(priced.market),
                 quantity=line.quantity,
                 price=written(line.price),
                 subtotal=written(line.subtotal),
@@ -317,5 +398,8 @@ def quote_out(priced: quoting.PricedItems) -> QuoteOut:
         tax_included=quote.tax_included,
         shipping_amount=members["shippingAmount"],
         total_amount=members["totalAmount"],
-        explanation=explain(quote, [offer.name for offer in priced.offers]),
+        discounts=[DiscountOut(one.name, written(one.amount)) for one in quote.taken],
+        refused_coupons=refused_out(priced.given),
+        delivery=None if option is None else DeliveryOut(option.code, option.name, written(option.amount)),
+        explanation=explain(quote, priced.names),
     )

@@ -27,6 +27,7 @@ from tradepost.orders.model import (
     VariantNotAvailable,
     buyer_words,
 )
+from tradepost.orders.quoting import Asked, KnownTerms
 from tradepost.orders.shown import OrderOut, PlacedOut, shown
 from tradepost.orders.store import SORTS
 from tradepost.orders.wire import (
@@ -36,12 +37,15 @@ from tradepost.orders.wire import (
     QuoteIn,
     QuoteOut,
     TimelineOut,
+    address_of,
     filter_of,
     items_of,
     quote_out,
 )
 from tradepost.pricing import AmountOutOfRange, explain
+from tradepost.promotions import check_codes
 from tradepost.stores import store_of
+from tradepost.stores.markets import named_market
 
 routes = Routes("Orders", "Quote, place and read orders.")
 
@@ -84,9 +88,20 @@ async def list_orders(call: Call, query: OrdersQuery) -> Answer:
 )
 async def quote_order(call: Call, body: QuoteIn) -> Answer:
     """What an order would cost at this moment, with its explanation. Nothing is written or promised."""
-    items = items_of(body.items)
+    check_codes(body.coupon_codes)
+    asked = Asked(
+        items=items_of(body.items),
+        market_id=named_market(call),
+        currency=body.currency,
+        customer_id=call.actor.id if call.actor.session_id else None,
+        is_signed_in=call.actor.session_id is not None,
+        email=body.email,
+        address=address_of(body.shipping_address, "/shippingAddress"),
+        coupon_codes=tuple(body.coupon_codes),
+        shipping_method=body.shipping_method,
+    )
     async with call.db.read() as db:
-        priced = await quoting.quote(db, store_of(call), items, currency=body.currency)
+        priced = await quoting.quote(db, call.service(KnownTerms), call.actor.store_id, asked)
     return call.json(quote_out(priced))
 
 
@@ -120,6 +135,7 @@ async def place_order(call: Call, query: DryRunQuery, body: OrderIn) -> Answer:
     `billingAddressId` name addresses of the ordering customer, which are copied. With `expectedTotal`, an order at
     another total is refused (`price_changed`) with the new quote.
     """
+    check_codes(body.coupon_codes)
     customer_id = _buyer(call.actor, body)
     request = _request(call, body, await addresses_of(call, body, customer_id=customer_id), customer_id=customer_id)
     return await ordered(call, request, dry_run=query.dry_run)
@@ -158,7 +174,7 @@ def _told(actor: Actor, event: EventOut) -> EventOut:
 async def explain_order(call: Call) -> Answer:
     """How an order's total came about, step by step."""
     order = await _find(call)
-    steps = explain(order.as_quote(), [line.name for line in order.lines])
+    steps = explain(order.as_quote(), order.line_names)
     total = money.text(order.total_amount, order.currency)
     return call.json(ExplanationOut(order.order_number, order.currency, total, steps))
 
@@ -200,7 +216,10 @@ def _request(call: Call, body: OrderIn, to: Addresses, *, customer_id: UUID | No
         items=items_of(body.items),
         email=body.email,
         customer_id=customer_id,
+        market_id=named_market(call),
         currency=body.currency,
+        shipping_method=body.shipping_method,
+        coupon_codes=tuple(body.coupon_codes),
         shipping_address=to.shipping,
         billing_address=to.billing,
         notes=body.notes,

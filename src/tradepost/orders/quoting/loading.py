@@ -18,7 +18,7 @@ from tradepost.orders.quoting.asking import Asked
 from tradepost.orders.quoting.reckoning import Facts, Reckoned, reckon
 from tradepost.orders.quoting.shelf import Shelf, wanted
 from tradepost.orders.quoting.terms import KnownTerms, Terms
-from tradepost.stores import Store
+from tradepost.stores import Market, Store
 from tradepost.stores.store import GET as GET_STORE
 from tradepost.tax import Exemptions
 
@@ -72,7 +72,7 @@ class Loading:
 
     def _offers(self) -> Statement:
         items = list(chain.from_iterable(asked.items for asked in self._asked))
-        markets = [] if self._terms is None else _markets(self._asked, self._terms)
+        markets = _markets(self._asked, self._terms)
         locales = {locale for market in markets for locale in market.locales}
         return wanted(self._store_id, items, market_ids={market.id for market in markets}, locales=locales)
 
@@ -94,8 +94,10 @@ class _Promoted(msgspec.Struct, frozen=True):
     accounts: Mapping[str, UUID]
 
 
-def _markets(asked: Sequence[Asked], terms: Terms):  # noqa: ANN202 - of the terms
+def _markets(asked: Sequence[Asked], terms: Terms | None) -> list[Market]:
     """Those that are asked for and are there; the others are refused when they are reckoned."""
+    if terms is None:
+        return []
     by_id = {market.id: market for market in terms.markets.all}
     found = {one.market_id or one.market(terms.markets).id for one in asked}
     return [by_id[id_] for id_ in found if id_ in by_id]

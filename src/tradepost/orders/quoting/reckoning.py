@@ -22,9 +22,10 @@ from tradepost.promotions import Customer, Evaluation, Running
 from tradepost.shipping.methods import Methods, NotOffered, Option, Parcel, ShippingMethodNotAvailable
 from tradepost.stores import Market, Rate, Store
 from tradepost.stores.converting import converted
-from tradepost.tax import STANDARD, Exempt, Exemptions, net_unit
+from tradepost.tax import STANDARD, Answered, Exempt, Exemptions, net_unit
 
 _NOTHING = Evaluation()
+UNTAXED: tuple[TaxRate, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -84,27 +85,32 @@ def reckon(asked: Asked, facts: Facts, *, pointer: str = "/items") -> Reckoned:
     picked = facts.shelf.pick(asked.items, pointer=pointer)
     prices = prices_in(market, asked.items, picked, facts.now, pointer=pointer)
     place = asked.place(market)
+    taxing = Taxing(facts.store, facts.terms, place, asked.taxes, facts.now)
+    taxes = [taxing.on(offer.tax_class) for offer in picked]
     exempt = facts.exemptions.of(asked.customer_id, place, facts.now)
-    taxes = [taxes_of(asked, facts.terms, facts.store, place, offer.tax_class, facts.now) for offer in picked]
     if exempt:
         prices = [without_tax(one, rates, market) for one, rates in zip(prices, taxes, strict=True)]
-        taxes = [()] * len(taxes)
-    customer = _customer(asked, facts)
+        taxes = [UNTAXED] * len(taxes)
     lines = [
         BasketLine(one.amount, item.quantity, rates)
         for one, item, rates in zip(prices, asked.items, taxes, strict=True)
     ]
-    given, option = _promoted(asked, facts, market, place, customer, picked, lines)
-    delivery_taxes = (
-        ()
-        if option is None or exempt
-        else taxes_of(asked, facts.terms, facts.store, place, option.tax_class, facts.now)
-    )
+    goods = _Goods(market, place, _customer(asked, facts), picked, lines)
+    given, option = _promoted(asked, facts, goods)
+    delivery_taxes = UNTAXED if option is None or exempt else taxing.on(option.tax_class)
     delivery = None if option is None else Shipping(option.name, option.amount, delivery_taxes, given.shipping)
-    included = market.tax_included and exempt is None
-    basket = Basket(market.currency, lines, included, given.discounts, delivery)
+    basket = Basket(market.currency, lines, market.tax_included and exempt is None, given.discounts, delivery)
     return Reckoned(
-        market, picked, prices, taxes, _priced(basket, pointer), customer, given, option, delivery_taxes, exempt
+        market=market,
+        offers=picked,
+        prices=prices,
+        taxes=taxes,
+        quote=_priced(basket, pointer),
+        customer=goods.customer,
+        given=given,
+        option=option,
+        delivery_taxes=delivery_taxes,
+        exempt=exempt,
     )
 
 
@@ -122,7 +128,10 @@ def _check_currency(currency: str | None, market: Market) -> None:
         raise CurrencyNotSupported(errors=[FieldError("/currency", "currency_not_supported", detail)])
 
 
-def _prices(items: Sequence[Item], picked: Sequence[Offer], market: Market, at: datetime, pointer: str) -> list[Priced]:
+def prices_in(
+    market: Market, items: Sequence[Item], picked: Sequence[Offer], at: datetime, *, pointer: str
+) -> list[Priced]:
+    """What units of offers cost in a market. VariantNotAvailable, with a pointer to each that is not for sale there."""
     found = [offer.price_in(market, market.rate, at) for offer in picked]
     missing = [
         FieldError(f"{pointer}/{place}/{items[place].key}", "variant_not_available", "is not available")
@@ -134,14 +143,22 @@ def _prices(items: Sequence[Item], picked: Sequence[Offer], market: Market, at: 
     return [one for one in found if one is not None]
 
 
-def taxes_of(
-    asked: Asked, terms: Terms, store: Store, place: Place | None, tax_class: str, at: datetime
-) -> tuple[TaxRate, ...]:
-    """The taxes on a class of goods: by the service that was asked, or by the table, or else the store's own."""
-    if asked.taxes is not None:
-        return asked.taxes.rates.get(tax_class, asked.taxes.rates.get(STANDARD, ()))
-    default = (TaxRate(store.tax_name, store.tax_rate_ppm),) if store.tax_rate_ppm else ()
-    return terms.taxes.of(place, tax_class, at, default=default)
+class Taxing(msgspec.Struct, frozen=True):
+    """Who says the taxes on what goes to a place: a service that was asked, or the table, or else the store itself."""
+
+    store: Store
+    terms: Terms
+    place: Place | None
+    answered: Answered | None
+    at: datetime
+
+    def on(self, tax_class: str) -> tuple[TaxRate, ...]:
+        """The taxes on a class of goods."""
+        if self.answered is not None:
+            return self.answered.rates.get(tax_class, self.answered.rates.get(STANDARD, UNTAXED))
+        store = self.store
+        default = (TaxRate(store.tax_name, store.tax_rate_ppm),) if store.tax_rate_ppm else UNTAXED
+        return self.terms.taxes.of(self.place, tax_class, self.at, default=default)
 
 
 def without_tax(priced: Priced, rates: tuple[TaxRate, ...], market: Market) -> Priced:
@@ -163,19 +180,22 @@ def _customer(asked: Asked, facts: Facts) -> Customer:
     )
 
 
-def _promoted(
-    asked: Asked,
-    facts: Facts,
-    market: Market,
-    place: Place | None,
-    customer: Customer,
-    picked: Sequence[Offer],
-    lines: Sequence[BasketLine],
-) -> tuple[Evaluation, Option | None]:
+class _Goods(msgspec.Struct, frozen=True):
+    """What is bought, where it goes and who buys it."""
+
+    market: Market
+    place: Place | None
+    customer: Customer
+    offers: Sequence[Offer]
+    lines: Sequence[BasketLine]
+
+
+def _promoted(asked: Asked, facts: Facts, goods: _Goods) -> tuple[Evaluation, Option | None]:
     """What promotions give, and the way of sending: that depends on what goods are worth after them, and they on it."""
+    market, lines = goods.market, goods.lines
     subtotal = sum(line.price * line.quantity for line in lines)
-    weight = sum((offer.weight or 0) * line.quantity for offer, line in zip(picked, lines, strict=True))
-    parcel = Parcel(place, weight, subtotal, sum(line.quantity for line in lines), market.currency)
+    weight = sum((offer.weight or 0) * line.quantity for offer, line in zip(goods.offers, lines, strict=True))
+    parcel = Parcel(goods.place, weight, subtotal, sum(line.quantity for line in lines), market.currency)
     if not facts.promotions and not asked.coupon_codes:
         return _NOTHING, _option(asked, facts.terms.methods, parcel, market)
     basket = promotions.Basket(
@@ -185,12 +205,12 @@ def _promoted(
             promotions.BasketLine(
                 offer.product_id, line.price, line.quantity, facts.categories.get(offer.product_id, frozenset())
             )
-            for offer, line in zip(picked, lines, strict=True)
+            for offer, line in zip(goods.offers, lines, strict=True)
         ],
-        customer=customer,
+        customer=goods.customer,
         market_id=market.id,
         market=market.slug,
-        country=None if place is None else place.country,
+        country=None if goods.place is None else goods.place.country,
         codes=asked.coupon_codes,
     )
     given = promotions.evaluate(basket, facts.promotions, facts.now)

@@ -61,7 +61,7 @@ class Shelf:
 def wanted(
     store_id: UUID, items: Sequence[Item], *, market_ids: Collection[UUID] = (), locales: Collection[str] = ()
 ) -> Statement:
-    """The statement that finds the offers of all these items, with prices of these markets and names in these locales."""
+    """The statement that finds the offers of these items, with prices in markets and names in languages."""
     names: dict[ItemKey, set[UUID | str]] = {key: set() for key in ItemKey}
     for item in items:
         names[item.key].add(item.ref)

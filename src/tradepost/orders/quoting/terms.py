@@ -24,8 +24,10 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class KnownTerms:
-    """The terms that this process has read. They hold for as long as the store's number is theirs: a price is never
-    reckoned with others than those of its moment, and mostly costs no statement for them.
+    """The terms that this process has read.
+
+    They hold for as long as the store's number is theirs: a price is never reckoned with others than those of its
+    moment, and mostly costs no statement for them.
     """
 
     def __init__(self) -> None:

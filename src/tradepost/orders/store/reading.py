@@ -258,4 +258,4 @@ def _address(value: dict[str, Any] | None) -> Address | None:
 def _line(fields: Iterable[Any]) -> Line:
     line_id, product_id, variant_id, *rest, taxes = fields
     known = None if taxes is None else msgspec.convert(taxes, tuple[TaxRate, ...])
-    return Line(UUID(line_id), UUID(product_id), UUID(variant_id), *rest, known)
+    return Line(UUID(line_id), UUID(product_id), UUID(variant_id), *rest, taxes=known)

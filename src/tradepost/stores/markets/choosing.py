@@ -2,12 +2,13 @@
 
 import re
 from typing import Annotated
+from uuid import UUID
 
 from msgspec import Meta
 
 from tradepost.core.errors import FieldError, invalid
 from tradepost.http import Call
-from tradepost.stores.model import Market, MarketNotFound
+from tradepost.stores.model import Market, MarketNotFound, Markets
 from tradepost.stores.registry import markets_of
 
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", examples=["AT"])]
@@ -23,6 +24,23 @@ def of_call(call: Call, *, country: str | None = None) -> Market:
     none.
     """
     markets = markets_of(call)
+    named = _named(call, markets)
+    if named is not None:
+        return named
+    said = call.header(b"x-country")
+    if said is not None and not _COUNTRY.fullmatch(said):
+        raise invalid("#X-Country", "invalid_format", "is not like AT (ISO 3166-1 alpha-2)")
+    wanted = said or country
+    return markets.home if wanted is None else markets.for_country(wanted)
+
+
+def named_market(call: Call) -> UUID | None:
+    """The market of X-Market, or else of the caller's key; None where neither names one. MarketNotFound."""
+    found = _named(call, markets_of(call))
+    return None if found is None else found.id
+
+
+def _named(call: Call, markets: Markets) -> Market | None:
     slug = call.header(b"x-market")
     if slug is not None:
         try:
@@ -34,11 +52,7 @@ def of_call(call: Call, *, country: str | None = None) -> Market:
             return markets.by_id(call.actor.market_id)
         except MarketNotFound:
             raise _not_found("#X-API-Key") from None
-    said = call.header(b"x-country")
-    if said is not None and not _COUNTRY.fullmatch(said):
-        raise invalid("#X-Country", "invalid_format", "is not like AT (ISO 3166-1 alpha-2)")
-    wanted = said or country
-    return markets.home if wanted is None else markets.for_country(wanted)
+    return None
 
 
 def kept_for(call: Call) -> str:
