@@ -21,7 +21,7 @@ from tradepost.app.rights import RIGHTS
 from tradepost.app.settings import Settings
 from tradepost.app.sweeping import Sweeper
 from tradepost.carts import Holds, KeptCarts
-from tradepost.carts.api import routes as carts_routes
+from tradepost.carts import api as carts_api
 from tradepost.catalog import OpeningStock
 from tradepost.catalog.api import routes as catalog_routes
 from tradepost.catalog.categories.api import routes as categories_routes
@@ -53,6 +53,7 @@ from tradepost.mail import Outbox, mailer_of, sender_of
 from tradepost.orders import Desks, Requests, answering
 from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
+from tradepost.orders.quoting import KnownTerms
 from tradepost.payments.api import routes as payments_routes
 from tradepost.promotions.api import routes as promotions_routes
 from tradepost.search import Follower, PostgresEngine
@@ -71,7 +72,7 @@ AREAS = [
     *(stores_routes, markets_routes, rates_routes),
     *(catalog_routes, images_routes, prices_routes, texts_routes, categories_routes, search_routes, inventory_routes),
     *orders_api.AREAS,
-    carts_routes,
+    *carts_api.AREAS,
     promotions_routes,
     customers_routes,
     *accounts_api.AREAS,
@@ -118,7 +119,8 @@ def application(settings: Settings, url: str) -> ASGIApp:
     db = database(settings, url)
     secret = installation_secret(url)
     stores = Stores(db)
-    desks = Desks(db, secret, KeptCarts(), batch=settings.batch_size)
+    terms = KnownTerms()
+    desks = Desks(db, secret, KeptCarts(), batch=settings.batch_size, terms=terms)
     requests = Requests(db, desks, secret, answering.keep)
     intake = Intake(requests, seconds=settings.sweep_seconds)
     jar = CookieJar(secure=settings.public_url.startswith("https:"))
@@ -138,7 +140,7 @@ def application(settings: Settings, url: str) -> ASGIApp:
     services = Services(
         db,
         CursorSigner(secret),
-        *(stores, desks, requests, OpeningStock(inventory.open_stock), clients, limits),
+        *(stores, desks, requests, terms, OpeningStock(inventory.open_stock), clients, limits),
         *(providers, paying.stripe_inbox_of(settings), carriers, taxes, Searching(engine)),
         spreadsheets_api.Largest(settings.import_mib << 20),
         Holds(settings.hold_minutes, settings.hold_units, settings.cart_days),

@@ -33,6 +33,7 @@ from tradepost.orders import TooManyItems
 from tradepost.orders.baskets import already_ordered
 from tradepost.orders.model import ItemKey
 from tradepost.orders.quoting import Shelf, wanted
+from tradepost.stores import Market, Markets
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -44,7 +45,13 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 async def create(
-    tx: Tx, actor: Actor, *, customer_id: UUID | None, token_hash: bytes | None, session_ref: str | None
+    tx: Tx,
+    actor: Actor,
+    *,
+    customer_id: UUID | None,
+    token_hash: bytes | None,
+    session_ref: str | None,
+    market_id: UUID | None,
 ) -> Cart:
     """A new, empty cart: a customer's, or that of whoever has the secret."""
     at = now()
@@ -54,6 +61,7 @@ async def create(
         customer_id=customer_id,
         token_hash=token_hash,
         session_ref=session_ref,
+        market_id=market_id,
         email=None,
         shipping_address=None,
         billing_address=None,
@@ -73,7 +81,14 @@ async def create(
 
 
 async def open_(
-    tx: Tx, owner: Owner, cart_id: UUID, actor: Actor, *, expected: int | None = None, more: Sequence[Wanted] = ()
+    tx: Tx,
+    owner: Owner,
+    cart_id: UUID,
+    actor: Actor,
+    markets: Markets,
+    *,
+    expected: int | None = None,
+    more: Sequence[Wanted] = (),
 ) -> Opened:
     """A locked cart that can be changed. `more`: what is about to be put in, found with the rest.
 
@@ -83,20 +98,25 @@ async def open_(
     if cart.state is not State.OPEN:
         raise already_ordered(cart.order_id)
     check_version(cart.version, expected)
-    return Opened(cart, await stand_of(tx, owner.store_id, cart, more), actor)
+    return Opened(cart, await stand_of(tx, owner.store_id, cart, markets, more), actor)
 
 
-async def stand_of(db: Reader, store_id: UUID, cart: Cart, more: Sequence[Wanted] = ()) -> Stand:
+async def stand_of(db: Reader, store_id: UUID, cart: Cart, markets: Markets, more: Sequence[Wanted] = ()) -> Stand:
     """Offers and stock at this moment, in two statements. What is held for the cart can be promised to it."""
+    market = market_of(cart, markets)
     asked = [*(Wanted(ItemKey.VARIANT, item.variant_id, item.quantity) for item in cart.items), *more]
     if not asked:
-        return Stand({}, {})
-    statement, params = wanted(store_id, asked)
+        return Stand(market)
+    statement, params = wanted(store_id, asked, market_ids=[market.id], locales=market.locales)
     found = {offer.variant_id: offer for offer in offers(await db.rows(statement, params))}
     left = await inventory.left(db, store_id, sorted(found))
     held = {item.variant_id: item.held for item in cart.items}
+    at = now()
+    prices = {id_: offer.price_in(market, market.rate, at) for id_, offer in found.items()}
     return Stand(
+        market,
         found,
+        {id_: priced for id_, priced in prices.items() if priced is not None},
         {
             offer.variant_id: left.get(offer.variant_id, 0) + held.get(offer.variant_id, 0)
             for offer in found.values()
@@ -105,19 +125,29 @@ async def stand_of(db: Reader, store_id: UUID, cart: Cart, more: Sequence[Wanted
     )
 
 
-async def add(tx: Tx, opened: Opened, asked: Wanted, currency: str) -> Opened:
+def market_of(cart: Cart, markets: Markets) -> Market:
+    """The one that it was opened in, while that is active; else that of the country that it goes to, or home."""
+    known = next((one for one in markets.all if one.id == cart.market_id and one.is_active), None)
+    if known is not None:
+        return known
+    address = cart.shipping_address or cart.billing_address
+    return markets.home if address is None else markets.for_country(address.country)
+
+
+async def add(tx: Tx, opened: Opened, asked: Wanted) -> Opened:
     """Puts units of a variant in; one that is there already becomes more, at the price of this moment.
 
     Raises VariantNotAvailable, InsufficientStock, TooManyItems, ValidationFailed.
     """
-    offer = Shelf(list(opened.stand.offers.values())).one(asked)
+    stand = opened.stand
+    offer = Shelf([offer for id_, offer in stand.offers.items() if id_ in stand.prices]).one(asked)
     known = opened.cart.item_of(offer.variant_id)
     quantity = asked.quantity + (known.quantity if known else 0)
     check_quantity(quantity)
     _check_enough(opened.stand, offer.variant_id, quantity)
     if known is None and len(opened.cart.items) >= MOST_ITEMS:
         raise TooManyItems(errors=[FieldError("", "too_many_items", f"{MOST_ITEMS} are in the cart already")])
-    item = _item(offer, quantity, currency, known)
+    item = _item(offer, quantity, stand, known)
     others = [other for other in opened.cart.items if known is None or other.id != known.id]
     return await _save(tx, opened, ["items"], items=_in_order([*others, item]))
 
@@ -155,12 +185,12 @@ async def put(tx: Tx, opened: Opened, changes: dict[str, object], fields: list[s
     return await _save(tx, opened, fields, **changes)
 
 
-async def accept(tx: Tx, opened: Opened, currency: str) -> Opened:
+async def accept(tx: Tx, opened: Opened) -> Opened:
     """The shopper has seen what things cost now."""
-    stand = opened.stand.offers
+    prices, currency = opened.stand.prices, opened.stand.currency
     items = tuple(
-        msgspec.structs.replace(item, price=stand[item.variant_id].price, currency=currency)
-        if item.variant_id in stand
+        msgspec.structs.replace(item, price=prices[item.variant_id].amount, currency=currency)
+        if item.variant_id in prices
         else item
         for item in opened.cart.items
     )
@@ -202,8 +232,12 @@ async def merge(tx: Tx, into: Opened, other: Opened) -> Opened:
         for item in merged(mine.items, theirs.items)
     ]
     codes = dict.fromkeys([*mine.coupon_codes, *theirs.coupon_codes])
-    offers = {**other.stand.offers, **into.stand.offers}
-    stand = Stand(offers, {**other.stand.left, **into.stand.left})
+    stand = Stand(
+        into.stand.market,
+        {**other.stand.offers, **into.stand.offers},
+        {**other.stand.prices, **into.stand.prices},
+        {**other.stand.left, **into.stand.left},
+    )
     saved = await _save(
         tx,
         into,
@@ -234,14 +268,14 @@ async def _let_go(tx: Tx, opened: Opened, units: dict[UUID, int]) -> None:
         await inventory.release(tx, opened.cart.hold_id, given, actor=opened.actor)
 
 
-def _item(offer: Offer, quantity: int, currency: str, known: Item | None) -> Item:
+def _item(offer: Offer, quantity: int, stand: Stand, known: Item | None) -> Item:
     return Item(
         id=known.id if known else uuid7(),
         product_id=offer.product_id,
         variant_id=offer.variant_id,
         quantity=quantity,
-        price=offer.price,
-        currency=currency,
+        price=stand.prices[offer.variant_id].amount,
+        currency=stand.currency,
         held=known.held if known else 0,
     )
 

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import msgspec
 
+from tradepost.catalog.local import Priced
 from tradepost.catalog.offers import Offer
 from tradepost.core.errors import Conflict, FieldError, RateLimited, invalid
 from tradepost.orders import Address
+from tradepost.stores import Market
 
 MOST_ITEMS = 100
 MOST_OF_ONE = 9999
@@ -58,6 +60,7 @@ class Cart(msgspec.Struct, frozen=True):
     customer_id: UUID | None
     token_hash: bytes | None
     session_ref: str | None
+    market_id: UUID | None
     email: str | None
     shipping_address: Address | None
     billing_address: Address | None
@@ -94,13 +97,19 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class Stand(msgspec.Struct, frozen=True):
-    """How things stand with what is in a cart: offers by variant, and how many of each can be promised to it.
+    """How things stand with what is in a cart: its market, and by variant offers, prices there, and how many are left.
 
-    A variant without an offer is not on sale; one without a number is not counted.
+    A variant without a price is not on sale there; one without a number is not counted.
     """
 
-    offers: Mapping[UUID, Offer]
-    left: Mapping[UUID, int]
+    market: Market
+    offers: Mapping[UUID, Offer] = {}
+    prices: Mapping[UUID, Priced] = {}
+    left: Mapping[UUID, int] = {}
+
+    @property
+    def currency(self) -> str:
+        return self.market.currency
 
     def enough(self, item: Item) -> bool:
         return self.left.get(item.variant_id, item.quantity) >= item.quantity

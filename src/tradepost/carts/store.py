@@ -19,7 +19,7 @@ from tradepost.orders import Address
 _RESERVING = 0x6361_7274
 _ADDRESS = msgspec.json.Decoder(Address | None)
 _COLUMNS: LiteralString = """
-    select cart.id, cart.state, cart.customer_id, cart.token_hash, cart.session_ref, cart.email,
+    select cart.id, cart.state, cart.customer_id, cart.token_hash, cart.session_ref, cart.market_id, cart.email,
            coalesce(cart.shipping_address, 'null')::text, coalesce(cart.billing_address, 'null')::text,
            cart.shipping_method, cart.coupon_codes, cart.notes, cart.hold_id, cart.held_until, cart.order_id,
            cart.version, cart.created_at, cart.updated_at
@@ -36,8 +36,8 @@ _VISIBLE: LiteralString = """
 async def insert(tx: Tx, store_id: UUID, cart: Cart) -> None:
     await tx.run(
         """
-        insert into cart (store_id, id, token_hash, customer_id, session_ref)
-        values (%(store_id)s, %(id)s, %(token_hash)s, %(customer_id)s, %(session_ref)s)
+        insert into cart (store_id, id, token_hash, customer_id, session_ref, market_id)
+        values (%(store_id)s, %(id)s, %(token_hash)s, %(customer_id)s, %(session_ref)s, %(market_id)s)
         """,
         {
             "store_id": store_id,
@@ -45,6 +45,7 @@ async def insert(tx: Tx, store_id: UUID, cart: Cart) -> None:
             "token_hash": cart.token_hash,
             "customer_id": cart.customer_id,
             "session_ref": cart.session_ref,
+            "market_id": cart.market_id,
         },
     )
 
@@ -113,6 +114,7 @@ _SAVE: LiteralString = """
         token_hash = %(token_hash)s,
         customer_id = %(customer_id)s,
         session_ref = %(session_ref)s,
+        market_id = %(market_id)s,
         email = %(email)s,
         shipping_address = %(shipping_address)s::text::jsonb,
         billing_address = %(billing_address)s::text::jsonb,
@@ -138,6 +140,7 @@ def _saved(store_id: UUID, cart: Cart, items: Sequence[Item]) -> dict[str, Any]:
         "token_hash": cart.token_hash,
         "customer_id": cart.customer_id,
         "session_ref": cart.session_ref,
+        "market_id": cart.market_id,
         "email": cart.email,
         "shipping_address": _json(cart.shipping_address),
         "billing_address": _json(cart.billing_address),
@@ -312,7 +315,7 @@ def _items_of(store_id: UUID, cart_ids: Sequence[UUID]) -> Asked:
 
 def _cart(row: Row, items: tuple[Item, ...]) -> Cart:
     (
-        id_, state, customer_id, token_hash, session_ref, email, shipping, billing, method, codes, notes, hold_id,
+        id_, state, customer_id, token_hash, session_ref, market_id, email, shipping, billing, method, codes, notes, hold_id,
         held_until, order_id, version, created_at, updated_at,
     ) = row  # fmt: skip
     return Cart(
@@ -321,6 +324,7 @@ def _cart(row: Row, items: tuple[Item, ...]) -> Cart:
         customer_id=customer_id,
         token_hash=token_hash,
         session_ref=session_ref,
+        market_id=market_id,
         email=email,
         shipping_address=_ADDRESS.decode(shipping),
         billing_address=_ADDRESS.decode(billing),

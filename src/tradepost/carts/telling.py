@@ -4,18 +4,18 @@ from tradepost.carts.model import Cart, Item, Message, Stand
 from tradepost.core import money
 
 
-def messages(cart: Cart, stand: Stand, currency: str) -> list[Message]:
+def messages(cart: Cart, stand: Stand) -> list[Message]:
     """In the order of the items."""
-    return [message for item in cart.items for message in _of_item(item, stand, currency)]
+    return [message for item in cart.items for message in _of_item(item, stand)]
 
 
-def _of_item(item: Item, stand: Stand, currency: str) -> list[Message]:
-    offer = stand.offers.get(item.variant_id)
-    if offer is None:
+def _of_item(item: Item, stand: Stand) -> list[Message]:
+    priced, currency = stand.prices.get(item.variant_id), stand.currency
+    if priced is None:
         return [Message("variant_not_available", "is not on sale any more", item.id)]
     found: list[Message] = []
-    if (item.price, item.currency) != (offer.price, currency):
-        was, now = (money.text(price, in_) for price, in_ in ((item.price, item.currency), (offer.price, currency)))
+    if (item.price, item.currency) != (priced.amount, currency):
+        was, now = (money.text(price, in_) for price, in_ in ((item.price, item.currency), (priced.amount, currency)))
         found.append(Message("price_changed", f"costs {now} now, not {was}", item.id, was=was, now=now))
     if not stand.enough(item):
         left = max(0, stand.left[item.variant_id])

@@ -1,5 +1,6 @@
 """Carts as clients send and see them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -10,13 +11,27 @@ from tradepost.accounts.api.wire import Email
 from tradepost.carts.model import Cart, Item, Message, Stand, State
 from tradepost.carts.telling import messages
 from tradepost.core import money
+from tradepost.core.errors import ShopError
 from tradepost.http import Amount, In, Out
 from tradepost.orders import Address
-from tradepost.orders.wire import AddressIn, Currency, ItemIn, Quantity
-from tradepost.pricing import Step
+from tradepost.orders.quoting import Reckoned
+from tradepost.orders.wire import (
+    AddressIn,
+    Codes,
+    CouponOut,
+    Currency,
+    DeliveryOut,
+    DiscountOut,
+    ItemIn,
+    MethodCode,
+    Quantity,
+    refused_out,
+)
+from tradepost.pricing import Step, explain
+from tradepost.shipping.methods import NotOffered, Option
+from tradepost.shipping.methods.wire import MethodOptionOut, NotOfferedOut, options_out
 
 Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
-Method = Annotated[str, Meta(min_length=1, max_length=64)]
 Notes = Annotated[str, Meta(max_length=2000)]
 
 
@@ -46,7 +61,12 @@ class CartChangesIn(In):
     billing_address: AddressIn | UnsetType | None = UNSET
     shipping_address_id: UUID | None = None
     billing_address_id: UUID | None = None
+    shipping_method: MethodCode | UnsetType | None = UNSET
     notes: Notes | UnsetType | None = UNSET
+
+
+class CouponIn(In):
+    code: Code
 
 
 class MergeIn(In):
@@ -65,6 +85,8 @@ class CheckoutIn(In):
     shipping_address_id: UUID | None = None
     billing_address_id: UUID | None = None
     currency: Currency | None = None
+    shipping_method: MethodCode | None = None
+    coupon_codes: Codes = ()
     notes: Notes | None = None
     expected_total: Amount | None = None
 
@@ -96,6 +118,7 @@ class CartOut(Out, omit_defaults=True, kw_only=True):
     state: State
     customer_id: UUID | None
     session_id: str | None
+    market: str
     currency: str
     items: list[CartItemOut]
     item_count: int
@@ -103,6 +126,8 @@ class CartOut(Out, omit_defaults=True, kw_only=True):
     email: str | None
     shipping_address: Address | None
     billing_address: Address | None
+    shipping_method: str | None
+    coupon_codes: list[str]
     notes: str | None
     reserved_until: datetime | None
     order_id: UUID | None
@@ -117,6 +142,7 @@ class CartTotalOut(Out):
     """What ordering it would cost now. Items that are not on sale are left out, and told."""
 
     cart_id: UUID
+    market: str
     currency: str
     items: list[CartItemOut]
     item_count: int
@@ -126,32 +152,49 @@ class CartTotalOut(Out):
     tax_included: bool
     shipping: str
     total: str
+    discounts: list[DiscountOut]
+    refused_coupons: list[CouponOut]
+    delivery: DeliveryOut | None
     explanation: list[Step]
     messages: list[Message]
     version: int
 
 
-def cart_out(cart: Cart, stand: Stand, currency: str, *, token: str | None = None) -> CartOut:
-    items = items_out(cart, stand, currency)
-    subtotal = sum(
-        stand.offers[item.variant_id].price * item.quantity for item in cart.items if item.variant_id in stand.offers
-    )
+class CartOptionsOut(Out):
+    """Ways of sending, cheapest or first as the shop has them, and those that do not suit, with the reason."""
+
+    currency: str
+    options: list[MethodOptionOut]
+    not_offered: list[NotOfferedOut]
+
+
+def cart_options_out(found: Sequence[Option | NotOffered], currency: str) -> CartOptionsOut:
+    shown = options_out(found, currency)
+    return CartOptionsOut(currency, shown.options, shown.not_offered)
+
+
+def cart_out(cart: Cart, stand: Stand, *, token: str | None = None) -> CartOut:
+    prices, currency = stand.prices, stand.currency
+    subtotal = sum(prices[item.variant_id].amount * item.quantity for item in cart.items if item.variant_id in prices)
     return CartOut(
         id=cart.id,
         state=cart.state,
         customer_id=cart.customer_id,
         session_id=cart.session_ref,
+        market=stand.market.slug,
         currency=currency,
-        items=items,
+        items=items_out(cart, stand),
         item_count=cart.item_count,
         subtotal=money.text(subtotal, currency),
         email=cart.email,
         shipping_address=cart.shipping_address,
         billing_address=cart.billing_address,
+        shipping_method=cart.shipping_method,
+        coupon_codes=list(cart.coupon_codes),
         notes=cart.notes,
         reserved_until=cart.held_until,
         order_id=cart.order_id,
-        messages=messages(cart, stand, currency),
+        messages=messages(cart, stand),
         version=cart.version,
         created_at=cart.created_at,
         updated_at=cart.updated_at,
@@ -159,23 +202,50 @@ def cart_out(cart: Cart, stand: Stand, currency: str, *, token: str | None = Non
     )
 
 
-def items_out(cart: Cart, stand: Stand, currency: str) -> list[CartItemOut]:
-    return [_item_out(item, stand, currency) for item in cart.items]
+def total_out(cart: Cart, stand: Stand, reckoned: Reckoned, why_not_sent: ShopError | None) -> CartTotalOut:
+    quote, option, written = reckoned.quote, reckoned.option, money.writer(reckoned.quote.currency)
+    refused = refused_out(reckoned.given)
+    told = [*messages(cart, stand), *(Message(one.reason, one.detail) for one in refused)]
+    if why_not_sent is not None:
+        told.append(Message(why_not_sent.code, why_not_sent.detail))
+    return CartTotalOut(
+        cart_id=cart.id,
+        market=reckoned.market.slug,
+        currency=quote.currency,
+        items=items_out(cart, stand),
+        item_count=cart.item_count,
+        subtotal=written(quote.subtotal),
+        discount=written(quote.discount),
+        tax=written(quote.tax),
+        tax_included=quote.tax_included,
+        shipping=written(quote.shipping),
+        total=written(quote.total),
+        discounts=[DiscountOut(one.name, written(one.amount)) for one in quote.taken],
+        refused_coupons=refused,
+        delivery=None if option is None else DeliveryOut(option.code, option.name, written(option.amount)),
+        explanation=explain(quote, reckoned.names),
+        messages=told,
+        version=cart.version,
+    )
 
 
-def _item_out(item: Item, stand: Stand, currency: str) -> CartItemOut:
-    offer = stand.offers.get(item.variant_id)
-    price, in_ = (offer.price, currency) if offer else (item.price, item.currency)
+def items_out(cart: Cart, stand: Stand) -> list[CartItemOut]:
+    return [_item_out(item, stand) for item in cart.items]
+
+
+def _item_out(item: Item, stand: Stand) -> CartItemOut:
+    offer, priced = stand.offers.get(item.variant_id), stand.prices.get(item.variant_id)
+    price, in_ = (priced.amount, stand.currency) if priced else (item.price, item.currency)
     return CartItemOut(
         id=item.id,
         product_id=item.product_id,
         variant_id=item.variant_id,
         sku=offer.sku if offer else None,
-        name=offer.name if offer else None,
+        name=offer.name_in(stand.market) if offer else None,
         options=offer.options if offer else {},
         image_url=offer.image_url if offer else None,
         quantity=item.quantity,
         price=money.text(price, in_),
         subtotal=money.text(price * item.quantity, in_),
-        is_available=offer is not None and stand.enough(item),
+        is_available=priced is not None and stand.enough(item),
     )

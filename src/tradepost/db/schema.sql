@@ -1149,6 +1149,7 @@ create table cart (
   token_hash bytea check (length(token_hash) = 32),
   customer_id uuid,
   session_ref text,
+  market_id uuid,
   email text,
   shipping_address jsonb,
   billing_address jsonb,
@@ -1166,10 +1167,12 @@ create table cart (
   constraint ordered_cart_names_its_order check ((state = 'ORDERED') = (order_id is not null)),
   constraint only_open_carts_hold_stock check (hold_id is null or state = 'OPEN'),
   constraint a_hold_ends check ((hold_id is null) = (held_until is null)),
-  foreign key (store_id, customer_id) references account
+  foreign key (store_id, customer_id) references account,
+  foreign key (store_id, market_id) references market
 ) with (fillfactor = 70);
 comment on table cart is 'A basket that is kept. It becomes at most one order, under the lock of its row.';
 comment on column cart.token_hash is 'Of the 256-bit secret that opens a guest''s cart; his only, as ids are no secrets.';
+comment on column cart.market_id is 'Where one was named when it was opened; else the country that it goes to says, or it is home.';
 comment on column cart.session_ref is 'What the shop''s own site calls the session. It opens nothing.';
 comment on column cart.hold_id is 'Under this id stock is promised to the cart, in stock_movement.order_id, for as long as held_until says.';
 comment on column cart.held_by is 'Whose reservations count together: an account, or a guest''s address.';

@@ -240,7 +240,7 @@ def check_seen(basket: Basket, reckoned: Reckoned) -> None:
         FieldError(
             f"/items/{at}/price", "price_changed", f"was {money.text(seen, quote.currency)} when it was put in the cart"
         )
-        for at, (seen, priced) in enumerate(zip(basket.seen, reckoned.prices, strict=True))
+        for at, (seen, priced) in enumerate(zip(basket.seen, reckoned.listed, strict=True))
         if seen != priced.amount
     ]
     if changed:

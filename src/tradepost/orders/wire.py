@@ -39,6 +39,16 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
 Line200 = Annotated[str, Meta(max_length=200)]
 
 
+EXAMPLE_ADDRESS = {
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "line1": "12 St James's Square",
+    "city": "London",
+    "postalCode": "SW1Y 4JH",
+    "country": "GB",
+}
+
+
 class AddressIn(In):
     first_name: Text
     last_name: Text
@@ -61,7 +71,7 @@ class ItemIn(In):
     sku: Sku | None = None
 
 
-Codes = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=1000)]
+Codes = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=1000)]
 MethodCode = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -73,7 +83,7 @@ class QuoteIn(In):
     email: Email | None = None
     shipping_address: AddressIn | None = None
     shipping_method: MethodCode | None = None
-    coupon_codes: Codes = []
+    coupon_codes: Codes = ()
 
 
 class OrderIn(In):
@@ -91,7 +101,7 @@ class OrderIn(In):
     billing_address_id: UUID | None = None
     currency: Currency | None = None
     shipping_method: MethodCode | None = None
-    coupon_codes: Codes = []
+    coupon_codes: Codes = ()
     notes: Annotated[str, Meta(max_length=2000)] | None = None
     expected_total: Amount | None = None
 

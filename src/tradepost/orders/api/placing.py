@@ -31,6 +31,7 @@ from tradepost.orders.quoting import Asked, KnownTerms
 from tradepost.orders.shown import OrderOut, PlacedOut, shown
 from tradepost.orders.store import SORTS
 from tradepost.orders.wire import (
+    EXAMPLE_ADDRESS,
     ExplanationOut,
     OrderIn,
     OrdersQuery,
@@ -51,15 +52,11 @@ routes = Routes("Orders", "Quote, place and read orders.")
 
 WRITE_ALL = "orders:write"
 
-_ADDRESS = {
-    "firstName": "Ada",
-    "lastName": "Lovelace",
-    "line1": "12 St James's Square",
-    "city": "London",
-    "postalCode": "SW1Y 4JH",
-    "country": "GB",
+_EXAMPLE = {
+    "email": "ada@example.com",
+    "items": [{"sku": "DEMO-MUG", "quantity": 2}],
+    "shippingAddress": EXAMPLE_ADDRESS,
 }
-_EXAMPLE = {"email": "ada@example.com", "items": [{"sku": "DEMO-MUG", "quantity": 2}], "shippingAddress": _ADDRESS}
 
 
 @routes.get("/orders", query=OrdersQuery, answer=PageOut[OrderOut])
@@ -97,7 +94,7 @@ async def quote_order(call: Call, body: QuoteIn) -> Answer:
         is_signed_in=call.actor.session_id is not None,
         email=body.email,
         address=address_of(body.shipping_address, "/shippingAddress"),
-        coupon_codes=tuple(body.coupon_codes),
+        coupon_codes=body.coupon_codes,
         shipping_method=body.shipping_method,
     )
     async with call.db.read() as db:
@@ -219,7 +216,7 @@ def _request(call: Call, body: OrderIn, to: Addresses, *, customer_id: UUID | No
         market_id=named_market(call),
         currency=body.currency,
         shipping_method=body.shipping_method,
-        coupon_codes=tuple(body.coupon_codes),
+        coupon_codes=body.coupon_codes,
         shipping_address=to.shipping,
         billing_address=to.billing,
         notes=body.notes,

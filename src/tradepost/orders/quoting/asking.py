@@ -26,6 +26,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     address: Address | None = None
     coupon_codes: tuple[str, ...] = ()
     shipping_method: str | None = None
+    with_delivery: bool = True
+    """Not where what goods cost is wanted alone."""
     taxes: Answered | None = None
 
     def market(self, markets: Markets) -> Market:

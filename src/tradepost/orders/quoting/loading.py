@@ -108,3 +108,11 @@ async def quote(db: Reader, known: KnownTerms, store_id: UUID, asked: Asked) -> 
     loading = Loading(known, store_id, [asked])
     ((now,),), *found = await db.together(NOW, *loading.first())
     return reckon(asked, await loading.facts(db, found, now))
+
+
+async def options_of(db: Reader, known: KnownTerms, store_id: UUID, asked: Asked) -> list[Option | NotOffered]:
+    """How something could be sent at this moment. Raises as `reckon`."""
+    loading = Loading(known, store_id, [asked])
+    ((now,),), *found = await db.together(NOW, *loading.first())
+    facts = await loading.facts(db, found, now)
+    return ways_of_sending(facts, reckon(msgspec.structs.replace(asked, with_delivery=False), facts), asked)

@@ -19,7 +19,7 @@ from tradepost.orders.quoting.terms import Terms
 from tradepost.pricing import AmountOutOfRange, Basket, BasketLine, Quote, Shipping, TaxRate
 from tradepost.pricing import quote as price
 from tradepost.promotions import Customer, Evaluation, Running
-from tradepost.shipping.methods import Methods, NotOffered, Option, Parcel, ShippingMethodNotAvailable
+from tradepost.shipping.methods import Convert, Methods, NotOffered, Option, Parcel, ShippingMethodNotAvailable
 from tradepost.stores import Market, Rate, Store
 from tradepost.stores.converting import converted
 from tradepost.tax import STANDARD, Answered, Exempt, Exemptions, net_unit
@@ -51,7 +51,10 @@ class Reckoned(msgspec.Struct, frozen=True):
 
     market: Market
     offers: list[Offer]
+    listed: list[Priced]
+    """What the shop asks for each unit, of everybody."""
     prices: list[Priced]
+    """What this buyer pays for it: less where he is exempt from a tax that prices contain."""
     taxes: list[tuple[TaxRate, ...]]
     quote: Quote
     customer: Customer
@@ -83,7 +86,7 @@ def reckon(asked: Asked, facts: Facts, *, pointer: str = "/items") -> Reckoned:
     market = asked.market(facts.terms.markets)
     _check_currency(asked.currency, market)
     picked = facts.shelf.pick(asked.items, pointer=pointer)
-    prices = prices_in(market, asked.items, picked, facts.now, pointer=pointer)
+    listed = prices = prices_in(market, asked.items, picked, facts.now, pointer=pointer)
     place = asked.place(market)
     taxing = Taxing(facts.store, facts.terms, place, asked.taxes, facts.now)
     taxes = [taxing.on(offer.tax_class) for offer in picked]
@@ -103,6 +106,7 @@ def reckon(asked: Asked, facts: Facts, *, pointer: str = "/items") -> Reckoned:
     return Reckoned(
         market=market,
         offers=picked,
+        listed=listed,
         prices=prices,
         taxes=taxes,
         quote=_priced(basket, pointer),
@@ -223,29 +227,38 @@ def _promoted(asked: Asked, facts: Facts, goods: _Goods) -> tuple[Evaluation, Op
     return given, option
 
 
+def ways_of_sending(facts: Facts, reckoned: Reckoned, asked: Asked) -> list[Option | NotOffered]:
+    """All ways in which what was reckoned can be sent, or not."""
+    market, quote = reckoned.market, reckoned.quote
+    weight = sum((offer.weight or 0) * line.quantity for offer, line in zip(reckoned.offers, quote.lines, strict=True))
+    units = sum(line.quantity for line in quote.lines)
+    parcel = Parcel(asked.place(market), weight, quote.subtotal - quote.discount, units, market.currency)
+    return facts.terms.methods.options(parcel, _conversion(market))
+
+
 def _option(asked: Asked, methods: Methods, parcel: Parcel, market: Market) -> Option | None:
     """The way that is asked for, else the cheapest one there; none where the store says nothing, or nobody where to."""
-    if not methods.has_methods:
-        if asked.shipping_method is not None:
-            return methods.choose(asked.shipping_method, parcel, _no_conversion)
+    if not asked.with_delivery:
         return None
-
-    def convert(amount: int, _: str) -> int:
-        found = converted(amount, market, market.rate) if market.rate is not None else None
-        if found is None:
-            raise ShippingMethodNotAvailable(f"has no price in {market.currency}")
-        return found
-
     if asked.shipping_method is not None:
-        return methods.choose(asked.shipping_method, parcel, convert)
-    if asked.address is None:
+        return methods.choose(asked.shipping_method, parcel, _conversion(market))
+    if asked.address is None or not methods.has_methods:
         return None
-    found = [one for one in methods.options(parcel, convert) if not isinstance(one, NotOffered) and not one.is_pickup]
+    offered = methods.options(parcel, _conversion(market))
+    found = [one for one in offered if not isinstance(one, NotOffered) and not one.is_pickup]
     if not found:
         where = FieldError("/shippingAddress/country", ShippingMethodNotAvailable.code, "nothing is sent there")
         raise ShippingMethodNotAvailable("Nothing is sent there", errors=[where])
     return min(found, key=lambda option: option.amount)
 
 
-def _no_conversion(amount: int, _: str) -> int:
-    return amount
+def _conversion(market: Market) -> Convert:
+    """Prices of sending in a market for which a method has none of its own."""
+
+    def convert(amount: int, _: str) -> int:
+        found = None if market.rate is None else converted(amount, market, market.rate)
+        if found is None:
+            raise ShippingMethodNotAvailable(f"Nothing says what sending costs in {market.currency}")
+        return found
+
+    return convert

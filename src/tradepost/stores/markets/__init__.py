@@ -3,6 +3,7 @@
 from tradepost.stores.markets.choosing import named_market, of_call
 from tradepost.stores.markets.store import all_of, get
 from tradepost.stores.model import Market, MarketNotFound, Markets, home_of
+from tradepost.stores.registry import markets_of as markets_now
 from tradepost.stores.store import markets, markets_of
 
 __all__ = [
