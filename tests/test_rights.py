@@ -131,6 +131,7 @@ async def scene(shop: Shop) -> Scene:
         "cart_id": cart["id"],
         "item_id": cart["items"][0]["id"],
         "request_id": wish["id"],
+        "code": "SPRING10",
         "ref": mug["id"],
         "category": home["id"],
         "image_id": mug["images"][0]["id"],

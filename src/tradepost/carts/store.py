@@ -315,8 +315,8 @@ def _items_of(store_id: UUID, cart_ids: Sequence[UUID]) -> Asked:
 
 def _cart(row: Row, items: tuple[Item, ...]) -> Cart:
     (
-        id_, state, customer_id, token_hash, session_ref, market_id, email, shipping, billing, method, codes, notes, hold_id,
-        held_until, order_id, version, created_at, updated_at,
+        id_, state, customer_id, token_hash, session_ref, market_id, email, shipping, billing, method, codes, notes,
+        hold_id, held_until, order_id, version, created_at, updated_at,
     ) = row  # fmt: skip
     return Cart(
         id=id_,

@@ -1,6 +1,5 @@
 """Carts as clients send and see them."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -28,8 +27,6 @@ from tradepost.orders.wire import (
     refused_out,
 )
 from tradepost.pricing import Step, explain
-from tradepost.shipping.methods import NotOffered, Option
-from tradepost.shipping.methods.wire import MethodOptionOut, NotOfferedOut, options_out
 
 Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
 Notes = Annotated[str, Meta(max_length=2000)]
@@ -158,19 +155,6 @@ class CartTotalOut(Out):
     explanation: list[Step]
     messages: list[Message]
     version: int
-
-
-class CartOptionsOut(Out):
-    """Ways of sending, cheapest or first as the shop has them, and those that do not suit, with the reason."""
-
-    currency: str
-    options: list[MethodOptionOut]
-    not_offered: list[NotOfferedOut]
-
-
-def cart_options_out(found: Sequence[Option | NotOffered], currency: str) -> CartOptionsOut:
-    shown = options_out(found, currency)
-    return CartOptionsOut(currency, shown.options, shown.not_offered)
 
 
 def cart_out(cart: Cart, stand: Stand, *, token: str | None = None) -> CartOut:

@@ -33,6 +33,8 @@ async def ordered(call: Call, request: PlaceOrder, *, dry_run: bool) -> Answer:
     """
     if dry_run:
         return await _rehearsed(call, request)
+    if call.claim is not None and request.market_id is not None:
+        call.claim = call.claim.saying(request.market_id.bytes)
     return await (_requested if call.prefers_later else _placed)(call, request)
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tradepost import inventory, shipping
+from tradepost import inventory, promotions, shipping
 from tradepost.core.clock import now
 from tradepost.db import Tx
 from tradepost.events import publish
@@ -31,6 +31,7 @@ async def _cancelled(tx: Tx, opened: Opened, reason: CancelReason) -> Order:
         if shipment.status is ShipmentStatus.PACKED:
             await shipping.cancel(tx, shipment, actor=opened.actor)
     await publish(tx, OrderCancelled(reason), actor=opened.actor, subject_id=opened.order.id)
+    await promotions.give_back(tx, opened.actor.store_id, opened.order.id)
     await inventory.release(tx, opened.order.id, actor=opened.actor)
     await give_all_back(tx, opened.order.id, opened.actor)
     return msgspec.structs.replace(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from tradepost import inventory, payments
+from tradepost import inventory, payments, promotions
 from tradepost.core import money
 from tradepost.core.actors import Actor, system
 from tradepost.core.errors import Forbidden, RateLimited
@@ -193,5 +193,6 @@ async def _revived(tx: Tx, opened: Opened) -> Order | None:
             await inventory.reserve(tx, order.id, units, actor=opened.actor)
     except InsufficientStock:
         return None
+    await promotions.take_again(tx, opened.actor.store_id, order.id)
     await publish(tx, OrderRevived(), actor=opened.actor, subject_id=order.id)
     return msgspec.structs.replace(order, status=OrderStatus.CONFIRMED, cancelled_because=None, cancelled_at=None)

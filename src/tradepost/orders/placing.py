@@ -125,11 +125,12 @@ class _Placement:
         statements: list[tuple[Statement, Params]] = [
             store.facts(self._store_id),
             (FIND_MANY, mine | {"key_hashes": byteas(keys)}),
-            (FIND_ACCOUNTS, mine | {"ids": uuids(customer_ids)}),
+            *([(FIND_ACCOUNTS, mine | {"ids": uuids(customer_ids)})] if customer_ids else []),
             *loading.first(),
             locking(self._store_id, named),
         ]
-        ((last_number, now),), kept, people, *priced, stock = await tx.together(*statements)
+        ((last_number, now),), kept, *priced, stock = await tx.together(*statements)
+        people = priced.pop(0) if customer_ids else []
         at = _to_millisecond(now)
         prices = await loading.facts(tx, priced, at)
         levels = levels_by_variant(stock)

@@ -27,6 +27,7 @@ from tradepost.orders.events import OrderRequestReceived
 from tradepost.orders.model import Address, BasketRef, Item, ItemKey, Keep, PlaceOrder, buyer_words
 from tradepost.orders.placing import Desks, token_of
 from tradepost.orders.store.requests import MOST_ATTEMPTS, Ended, NewRequest, Taken
+from tradepost.tax import Answered
 
 log = structlog.get_logger()
 _AT_ONCE = 128
@@ -52,11 +53,15 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     items: list[_Named]
     email: str | None = None
     customer_id: UUID | None = None
+    market_id: UUID | None = None
     currency: str | None = None
     shipping_address: Address | None = None
     billing_address: Address | None = None
+    shipping_method: str | None = None
+    coupon_codes: tuple[str, ...] = ()
     notes: str | None = None
     expected_total: Decimal | None = None
+    taxes: Answered | None = None
     basket: BasketRef | None = None
 
 
@@ -214,11 +219,15 @@ def _written(wish: _Wish) -> str:
         items=[_Named(item.key, str(item.ref), item.quantity) for item in request.items],
         email=request.email,
         customer_id=request.customer_id,
+        market_id=request.market_id,
         currency=request.currency,
         shipping_address=request.shipping_address,
         billing_address=request.billing_address,
+        shipping_method=request.shipping_method,
+        coupon_codes=request.coupon_codes,
         notes=request.notes,
         expected_total=request.expected_total,
+        taxes=request.taxes,
         basket=request.basket,
     )
     return msgspec.json.encode(asked).decode()
@@ -236,11 +245,15 @@ def _request(taken: Taken, keep: Keep) -> PlaceOrder:
         ],
         email=asked.email,
         customer_id=asked.customer_id,
+        market_id=asked.market_id,
         currency=asked.currency,
         shipping_address=asked.shipping_address,
         billing_address=asked.billing_address,
+        shipping_method=asked.shipping_method,
+        coupon_codes=asked.coupon_codes,
         notes=asked.notes,
         expected_total=asked.expected_total,
+        taxes=asked.taxes,
         basket=asked.basket,
         words=buyer_words(asked.email, asked.shipping_address or asked.billing_address),
         claim=Claim(taken.store_id, key, key[:16]),

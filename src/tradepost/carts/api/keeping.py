@@ -193,7 +193,7 @@ async def clear_cart(call: Call, tx: Tx) -> Answer:
     example={"email": "ada@example.com", "shippingAddress": EXAMPLE_ADDRESS},
 )
 async def change_cart(call: Call, tx: Tx, body: CartChangesIn) -> Answer:
-    """Say whose the cart is and where it goes: e-mail, addresses, shipping method, notes. `null` takes something away."""
+    """Say whose the cart is and where it goes: e-mail, addresses, way of sending, notes. `null` takes one away."""
     found = await opened(call, tx)
     changes = await _changes(call, body, found)
     return shown(call, await actions.put(tx, found, changes, [_FIELDS[name] for name in changes]))

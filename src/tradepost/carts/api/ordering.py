@@ -8,12 +8,10 @@ from tradepost.carts.api.access import CHANGING, opened, owner_of, read, shown
 from tradepost.carts.holding import Holds
 from tradepost.carts.model import WRITE_ALL, Cart, ReservationLimit, ReservationsOff
 from tradepost.carts.wire import (
-    CartOptionsOut,
     CartOut,
     CartTotalOut,
     CheckoutIn,
     FromCartIn,
-    cart_options_out,
     total_out,
 )
 from tradepost.core.actors import ActorKind
@@ -51,6 +49,7 @@ from tradepost.promotions import (
     check_codes,
 )
 from tradepost.shipping.methods import ShippingMethodNotAvailable
+from tradepost.shipping.methods.wire import ShippingOptionsOut, options_out
 from tradepost.stores.markets import named_market
 
 routes = Routes("Checkout", "What a cart comes to, and how it becomes an order.")
@@ -74,13 +73,13 @@ async def read_cart_total(call: Call) -> Answer:
     return call.json(total_out(found.cart, found.stand, reckoned, why))
 
 
-@routes.get("/carts/{cart_id}/shipping-options", answer=CartOptionsOut, problems=[NotFound])
+@routes.get("/carts/{cart_id}/shipping-options", answer=ShippingOptionsOut, problems=[NotFound])
 async def list_cart_shipping_options(call: Call) -> Answer:
     """How what is in the cart can be sent to its address, what that costs, and why it cannot be sent otherwise."""
     found = await read(call)
     async with call.db.read() as db:
         options = await options_of(db, call.service(KnownTerms), call.actor.store_id, _asked(found))
-    return call.json(cart_options_out(options, found.stand.currency))
+    return call.json(options_out(options, found.stand.currency))
 
 
 @routes.write(

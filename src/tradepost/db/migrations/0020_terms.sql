@@ -35,3 +35,5 @@ create trigger shipping_zone_is_of_terms after insert or update or delete on shi
   for each row execute function count_terms();
 create trigger shipping_method_is_of_terms after insert or update or delete on shipping_method
   for each row execute function count_terms();
+create trigger promotion_is_of_terms after insert or delete or update of is_active, trigger, valid_to on promotion
+  for each row execute function count_terms();

@@ -15,9 +15,10 @@ from tradepost.db.connections import Asked as Statement
 from tradepost.db.connections import Row
 from tradepost.orders import store as orders
 from tradepost.orders.quoting.asking import Asked
-from tradepost.orders.quoting.reckoning import Facts, Reckoned, reckon
+from tradepost.orders.quoting.reckoning import Facts, Reckoned, reckon, ways_of_sending
 from tradepost.orders.quoting.shelf import Shelf, wanted
 from tradepost.orders.quoting.terms import KnownTerms, Terms
+from tradepost.shipping.methods import NotOffered, Option
 from tradepost.stores import Market, Store
 from tradepost.stores.store import GET as GET_STORE
 from tradepost.tax import Exemptions
@@ -39,22 +40,24 @@ class Loading:
         self._terms = known.known(store_id)
 
     def first(self) -> list[Statement]:
-        """The store, offers, promotions, and exemptions from tax."""
-        codes = {code for asked in self._asked for code in asked.coupon_codes}
-        customers = [asked.customer for asked in self._asked]
-        ids = {asked.customer_id for asked in self._asked if asked.customer_id}
-        promoted = (promotions.locking if self._locking else promotions.wanted)(self._store_id, codes, customers)
-        exempt = [] if self._terms and not self._terms.has_exemptions else [tax.exemptions_wanted(self._store_id, ids)]
-        return [(GET_STORE, {"store_id": self._store_id}), self._offers(), promoted, *exempt]
+        """The store and offers; promotions and exemptions from tax where there may be any."""
+        return [
+            (GET_STORE, {"store_id": self._store_id}),
+            self._offers(),
+            *([self._promotions()] if self._asks_promotions else []),
+            *([tax.exemptions_wanted(self._store_id, self._customers)] if self._asks_exemptions else []),
+        ]
 
     async def facts(self, db: Reader, found: Sequence[list[Row]], at: datetime) -> Facts:
-        """From the rows of `first`. Where the terms are others than those that were known, offers are read again."""
-        (row,), offered, promoted, *exempt = found
-        store = Store(*row)
+        """From the rows of `first`. Where the terms are others than those that were known, it is read again."""
+        store = Store(*found[0][0])
         terms = await self._known.of(db, store)
         if terms is not self._terms:
             self._terms = terms
-            (row,), offered, promoted, *exempt = await db.together(*self.first())
+            found = await db.together(*self.first())
+        _, offered, *rest = found
+        promoted = rest.pop(0) if self._asks_promotions else []
+        exempt = rest.pop(0) if self._asks_exemptions else []
         shelf = Shelf(offers(offered))
         running = promotions.running(promoted)
         more = await self._of_promotions(db, shelf) if running else _Promoted({}, {}, {})
@@ -64,11 +67,28 @@ class Loading:
             now=at,
             shelf=shelf,
             promotions=running,
-            exemptions=Exemptions(exempt[0] if exempt else ()),
+            exemptions=Exemptions(exempt),
             categories=more.categories,
             earlier_orders=more.earlier_orders,
             accounts=more.accounts,
         )
+
+    @property
+    def _customers(self) -> set[UUID]:
+        return {asked.customer_id for asked in self._asked if asked.customer_id}
+
+    @property
+    def _asks_promotions(self) -> bool:
+        return self._terms is None or self._terms.has_promotions or any(asked.coupon_codes for asked in self._asked)
+
+    @property
+    def _asks_exemptions(self) -> bool:
+        return self._terms is None or self._terms.has_exemptions
+
+    def _promotions(self) -> Statement:
+        codes = {code for asked in self._asked for code in asked.coupon_codes}
+        customers = [asked.customer for asked in self._asked]
+        return (promotions.locking if self._locking else promotions.wanted)(self._store_id, codes, customers)
 
     def _offers(self) -> Statement:
         items = list(chain.from_iterable(asked.items for asked in self._asked))
@@ -78,11 +98,10 @@ class Loading:
 
     async def _of_promotions(self, db: Reader, shelf: Shelf) -> "_Promoted":
         """What only promotions look at."""
-        ids = {asked.customer_id for asked in self._asked if asked.customer_id}
         emails = {asked.email for asked in self._asked if asked.email and not asked.customer_id}
         inside, earlier, known = await db.together(
             categories.around(self._store_id, shelf.product_ids()),
-            orders.earlier_orders(self._store_id, ids),
+            orders.earlier_orders(self._store_id, self._customers),
             accounts.accounts_of(self._store_id, emails),
         )
         return _Promoted({product_id: frozenset(found) for product_id, found in inside}, dict(earlier), dict(known))

@@ -21,6 +21,8 @@ class Terms(msgspec.Struct, frozen=True):
     taxes: Rates
     methods: Methods
     has_exemptions: bool
+    has_promotions: bool
+    """Of those that need no coupon; some may not have begun."""
 
 
 class KnownTerms:
@@ -46,16 +48,28 @@ class KnownTerms:
 
 
 async def _read(db: Reader, store: Store) -> Terms:
-    sold, taxed, sent, exempt = await db.together(
+    sold, taxed, sent, ((is_exempt, is_promoted),) = await db.together(
         markets_of(store.id),
         tax.of_store(store.id),
         methods.wanted(store.id),
-        ("select exists (select from tax_exemption where store_id = %(store_id)s)", {"store_id": store.id}),
+        (
+            """
+            select exists (select from tax_exemption where store_id = %(store_id)s),
+                   exists (select
+                           from promotion
+                           where store_id = %(store_id)s
+                             and is_active
+                             and trigger = 'AUTOMATIC'
+                             and (valid_to is null or valid_to > now()))
+            """,
+            {"store_id": store.id},
+        ),
     )
     return Terms(
         version=store.terms,
         markets=markets(sold) if sold else Markets((home_of(store),)),
         taxes=Rates(taxed),
         methods=Methods(sent),
-        has_exemptions=exempt[0][0],
+        has_exemptions=is_exempt,
+        has_promotions=is_promoted,
     )

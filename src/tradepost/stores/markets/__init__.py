@@ -14,6 +14,7 @@ __all__ = [
     "get",
     "home_of",
     "markets",
+    "markets_now",
     "markets_of",
     "named_market",
     "of_call",
