@@ -1225,43 +1225,6 @@ comment on column order_request.asked is 'The checked request, until it has ende
 create index order_request_waiting on order_request (store_id, id) where state = 'WAITING';
 create index order_request_ended on order_request (ended_at) where ended_at is not null;
 
-create function count_terms() returns trigger language plpgsql as $$
-begin
-  update store
-  set terms = terms + 1
-  where id = coalesce(new.store_id, old.store_id);
-  return null;
-end
-$$;
-comment on function count_terms() is 'A trigger, so that no statement that changes the terms can forget to say so.';
-
-create function count_all_terms() returns trigger language plpgsql as $$
-begin
-  update store
-  set terms = terms + 1;
-  return null;
-end
-$$;
-
-create trigger market_is_of_terms after insert or update or delete on market
-  for each row execute function count_terms();
-create trigger market_country_is_of_terms after insert or update or delete on market_country
-  for each row execute function count_terms();
-create trigger store_exchange_rate_is_of_terms after insert or update or delete on store_exchange_rate
-  for each row execute function count_terms();
-create trigger exchange_rate_is_of_terms after insert or update or delete on exchange_rate
-  for each statement execute function count_all_terms();
-create trigger tax_rate_is_of_terms after insert or update or delete on tax_rate
-  for each row execute function count_terms();
-create trigger tax_exemption_is_of_terms after insert or update or delete on tax_exemption
-  for each row execute function count_terms();
-create trigger shipping_zone_is_of_terms after insert or update or delete on shipping_zone
-  for each row execute function count_terms();
-create trigger shipping_method_is_of_terms after insert or update or delete on shipping_method
-  for each row execute function count_terms();
-create trigger promotion_is_of_terms after insert or delete or update of is_active, trigger, valid_to on promotion
-  for each row execute function count_terms();
-
 create table promotion (
   store_id uuid not null references store,
   id uuid not null,
@@ -1348,3 +1311,40 @@ create index redemption_of_account on redemption (store_id, promotion_id, accoun
   where given_back_at is null and account_id is not null;
 create index redemption_of_email on redemption (store_id, promotion_id, email_key)
   where given_back_at is null and email_key is not null;
+
+create function count_terms() returns trigger language plpgsql as $$
+begin
+  update store
+  set terms = terms + 1
+  where id = coalesce(new.store_id, old.store_id);
+  return null;
+end
+$$;
+comment on function count_terms() is 'A trigger, so that no statement that changes the terms can forget to say so.';
+
+create function count_all_terms() returns trigger language plpgsql as $$
+begin
+  update store
+  set terms = terms + 1;
+  return null;
+end
+$$;
+
+create trigger market_is_of_terms after insert or update or delete on market
+  for each row execute function count_terms();
+create trigger market_country_is_of_terms after insert or update or delete on market_country
+  for each row execute function count_terms();
+create trigger store_exchange_rate_is_of_terms after insert or update or delete on store_exchange_rate
+  for each row execute function count_terms();
+create trigger exchange_rate_is_of_terms after insert or update or delete on exchange_rate
+  for each statement execute function count_all_terms();
+create trigger tax_rate_is_of_terms after insert or update or delete on tax_rate
+  for each row execute function count_terms();
+create trigger tax_exemption_is_of_terms after insert or update or delete on tax_exemption
+  for each row execute function count_terms();
+create trigger shipping_zone_is_of_terms after insert or update or delete on shipping_zone
+  for each row execute function count_terms();
+create trigger shipping_method_is_of_terms after insert or update or delete on shipping_method
+  for each row execute function count_terms();
+create trigger promotion_is_of_terms after insert or delete or update of is_active, trigger, valid_to on promotion
+  for each row execute function count_terms();
