@@ -13,6 +13,8 @@
 | `label_after_call` | that a label is wanted; its carrier has sold it |
 | `import_before_commit` | the batches before this one, which is written, and not committed |
 | `undo_before_commit` | the same of an undo |
+| `search_before_commit` | what happened; that search has taken it in is written, and not committed |
+| `search_after_commit` | that search has taken it in |
 """
 
 import os
@@ -30,6 +32,7 @@ PLACES = (
 )
 """Where money moves."""
 LABEL_PLACES = ("label_before_call", "label_after_call")
+SEARCH_PLACES = ("search_before_commit", "search_after_commit")
 _armed: set[Path] = set()
 
 
