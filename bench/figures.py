@@ -81,6 +81,8 @@ class Results(msgspec.Struct):
     warm_seconds: float | None = None
     memory: list[Memory] = []
     imports: list[Imported] = []
+    found_seconds: float | None = None
+    """From a change of a product until search finds it, at most."""
     written: dict[str, Written] = {}
     invariants_held: bool | None = None
 

@@ -51,6 +51,7 @@ def verdicts(results: Results) -> list[Verdict]:
         at_most("cold start, from an empty folder", results.cold_seconds, 3, "s"),
         at_most("warm start", results.warm_seconds, 1.5, "s"),
         *_of_memory(results),
+        at_most("a changed product is found by search, at most", results.found_seconds, 1, "s"),
         *_of_imports(results),
     ]
 
