@@ -14,6 +14,7 @@ class Name(StrEnum):
     SESSION = "session"
     FLASH = "flash"
     PRODUCT = "product"
+    HOT = "hot"
     LIVE = "live"
     PAGE_FRESH = "page_fresh"
     PAGE_KEPT = "page_kept"

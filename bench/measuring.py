@@ -163,6 +163,7 @@ def _own_subjects(target: Target, plan: Plan, parts: Collection[str]) -> list[Su
     session = [_http(target, Name.SESSION, "session", _MANY, plan.order_seconds), beside]
     flash = [_http(target, Name.FLASH, "flash", _MANY, plan.order_seconds)]
     pages = [
+        _http(target, Name.HOT, "hot", _MANY, plan.page_seconds),
         _http(target, Name.PRODUCT, "product", _MANY, plan.page_seconds),
         _http(target, Name.LIVE, "live", _MANY, plan.page_seconds),
     ]
