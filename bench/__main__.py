@@ -12,7 +12,7 @@ from bench.measuring import FULL, PARTS, QUICK, Pace, bar, measure
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--quick", is_flag=True, help="Fewer and shorter rounds: three minutes.")
+@click.option("--quick", is_flag=True, help="Fewer and shorter rounds: five minutes.")
 @click.option("--only", "parts", multiple=True, type=click.Choice(PARTS), help="One part; may be given several times.")
 @click.option(
     "--page", is_flag=True, help="Write docs/benchmarks.md from a quick run too, or with parts measured anew."
@@ -27,11 +27,14 @@ def main(*, quick: bool, page: bool, parts: tuple[str, ...]) -> None:
     if wrk_version() is None:
         click.echo("wrk makes the load and is not installed: apt-get install wrk", err=True)
         sys.exit(2)
+    anew = parts if page else ()
+    if anew and not report.JSON_FILE.exists():
+        click.echo("--only with --page takes the other parts from the last results, and there are none", err=True)
+        sys.exit(2)
     with bar() as progress, open_house() as house:
         machine = describe(house)
         results = measure(house, QUICK if quick else FULL, parts or PARTS, Pace(progress))
     report.show(results, Console())
-    anew = parts if page else ()
     if anew:
         results = report.latest().with_anew(results)
     report.write_json(results, machine, quick=quick)
