@@ -1,7 +1,12 @@
 """A shop of a great many products, and what shoppers ask of it."""
 
 import random
+import time
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -9,9 +14,12 @@ import psycopg
 
 from bench import serving
 from bench.house import House
+from bench.load import Target
 
 _PAGES = 2000
 _SEARCHES = 1000
+_CHANGES = 20
+_MOMENT = 0.005
 _PRODUCTS = "/api/v1/products"
 
 
@@ -57,6 +65,33 @@ def paths(url: str, folder: Path) -> Paths:
     for name, lines in asked.items():
         files[name].write_text("\n".join(lines) + "\n", "utf-8")
     return Paths(**files)
+
+
+def seconds_to_found(target: Target, pages: Path) -> float:
+    """From the answer to a change of a product's name until search finds it, at most, of some changes."""
+    paths = pages.read_text("utf-8").split()[:_CHANGES]
+    with closing(HTTPConnection("127.0.0.1", target.port, timeout=60)) as connection:
+        return max(_seconds_to_found(connection, target.key, path, f"Renamed{at}") for at, path in enumerate(paths))
+
+
+def _seconds_to_found(connection: HTTPConnection, key: str, path: str, name: str) -> float:
+    product = _asked(connection, key, "GET", path)
+    _asked(connection, key, "PATCH", f"{_PRODUCTS}/{product['id']}", {"name": name})
+    changed = time.monotonic()
+    while not _asked(connection, key, "GET", _search(q=name))["total"]:
+        time.sleep(_MOMENT)
+    return time.monotonic() - changed
+
+
+def _asked(connection: HTTPConnection, key: str, method: str, path: str, body: object = None) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", "X-API-Key": key}
+    connection.request(method, path, None if body is None else msgspec.json.encode(body), headers)
+    answer = connection.getresponse()
+    said = answer.read()
+    if answer.status != HTTPStatus.OK:
+        msg = f"{method} {path} was answered {answer.status}: {said.decode()}"
+        raise RuntimeError(msg)
+    return msgspec.json.decode(said)
 
 
 def _lists(categories: list[str]) -> list[str]:

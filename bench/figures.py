@@ -14,6 +14,7 @@ class Name(StrEnum):
     SESSION = "session"
     FLASH = "flash"
     PRODUCT = "product"
+    HOT = "hot"
     LIVE = "live"
     PAGE_FRESH = "page_fresh"
     PAGE_KEPT = "page_kept"
@@ -81,8 +82,17 @@ class Results(msgspec.Struct):
     warm_seconds: float | None = None
     memory: list[Memory] = []
     imports: list[Imported] = []
+    found_seconds: float | None = None
+    """From a change of a product until search finds it, at most."""
     written: dict[str, Written] = {}
     invariants_held: bool | None = None
+
+    def with_anew(self, other: "Results") -> "Results":
+        """The same with what another run has measured in the place of its own."""
+        measured = {(found.name, found.clients) for found in other.figures}
+        kept = [found for found in self.figures if (found.name, found.clients) not in measured]
+        parts = {name: found for name, found in msgspec.structs.asdict(other).items() if found not in (None, [], {})}
+        return msgspec.structs.replace(self, **(parts | {"figures": kept + other.figures}))
 
     def at(self, name: Name, clients: int) -> Figure | None:
         return next((found for found in self.figures if (found.name, found.clients) == (name, clients)), None)

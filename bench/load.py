@@ -12,7 +12,7 @@ import msgspec
 
 from bench.figures import Sample
 
-Request = Literal["order", "session", "flash", "product", "live", "path"]
+Request = Literal["order", "session", "flash", "product", "hot", "live", "path"]
 
 _SCRIPT = Path(__file__).parent / "wrk/load.lua"
 

@@ -114,7 +114,7 @@ def measure(house: House, plan: Plan, parts: Collection[str], pace: Pace) -> Res
             results.memory = _fill(server, plan, pace)
         results.figures = _run_rounds(subjects, plan, pace)
     if "catalogue" in parts:
-        results.figures += _shop_around(house, plan, pace)
+        _shop_around(house, plan, pace, results)
     if "starts" in parts:
         _start(house, plan, pace, results)
     if "imports" in parts:
@@ -163,6 +163,7 @@ def _own_subjects(target: Target, plan: Plan, parts: Collection[str]) -> list[Su
     session = [_http(target, Name.SESSION, "session", _MANY, plan.order_seconds), beside]
     flash = [_http(target, Name.FLASH, "flash", _MANY, plan.order_seconds)]
     pages = [
+        _http(target, Name.HOT, "hot", _MANY, plan.page_seconds),
         _http(target, Name.PRODUCT, "product", _MANY, plan.page_seconds),
         _http(target, Name.LIVE, "live", _MANY, plan.page_seconds),
     ]
@@ -224,7 +225,7 @@ def _run_rounds(subjects: Sequence[Subject], plan: Plan, pace: Pace) -> list[Fig
     return [figure(name, clients, some) for (name, clients), some in samples.items()]
 
 
-def _shop_around(house: House, plan: Plan, pace: Pace) -> list[Figure]:
+def _shop_around(house: House, plan: Plan, pace: Pace, results: Results) -> None:
     """In the large shop, on a server that keeps answers and on one that does not."""
     with pace.step(f"Making {plan.products} products", plan.products / _PRODUCTS_A_SECOND):
         url = catalogue.make(house, plan.products)
@@ -247,7 +248,9 @@ def _shop_around(house: House, plan: Plan, pace: Pace) -> list[Figure]:
             for clients in _SHOPPERS
         ]
         _warm_up(subjects, pace)
-        return _run_rounds(subjects, plan, pace)
+        results.figures += _run_rounds(subjects, plan, pace)
+        with pace.step("Changing products", 0):
+            results.found_seconds = catalogue.seconds_to_found(fresh.target, paths.pages)
 
 
 def _start(house: House, plan: Plan, pace: Pace, results: Results) -> None:

@@ -25,7 +25,8 @@ _TITLES = {
     Name.LIMIT_COUNTER: "limit, counter row",
     Name.LIMIT_SEQUENCE: "limit, sequence",
     Name.ORM: "FastAPI, ORM",
-    Name.PRODUCT: "product page",
+    Name.HOT: "product page, always the same",
+    Name.PRODUCT: "product page, one of 2,000",
     Name.LIVE: "/health/live",
     Name.PAGE_KEPT: "large shop: product page",
     Name.PAGE_FRESH: "large shop: product page, not kept",
@@ -55,11 +56,21 @@ def write_json(results: Results, machine: Machine, *, quick: bool) -> None:
     JSON_FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found | {"results": results})) + b"\n")
 
 
-def write_page(results: Results, machine: Machine, *, quick: bool) -> None:
+def latest() -> Results:
+    """Those that were measured last."""
+    return msgspec.json.decode(JSON_FILE.read_bytes(), type=_Latest).results
+
+
+class _Latest(msgspec.Struct):
+    results: Results
+
+
+def write_page(results: Results, machine: Machine, *, quick: bool, anew: Sequence[str] = ()) -> None:
+    """`anew`: parts that are of this run, while all others are of an earlier one."""
     PAGE.parent.mkdir(exist_ok=True)
     page = Template(_TEMPLATE.read_text("utf-8")).substitute(
         date=machine.date,
-        how="a quick run, with rounds of one or two seconds" if quick else "a full run",
+        how=_how(quick=quick, anew=anew),
         rounds=max(figure.rounds for figure in results.figures),
         targets=_markdown(["", "measured", "target", ""], _target_rows(results)),
         chart=_chart(results),
@@ -69,6 +80,12 @@ def write_page(results: Results, machine: Machine, *, quick: bool) -> None:
         machine="\n".join(f"- {what}: {value}" for what, value in _machine_rows(machine)),
     )
     PAGE.write_text(page, "utf-8")
+
+
+def _how(*, quick: bool, anew: Sequence[str]) -> str:
+    if anew:
+        return f"a full run, of which {', '.join(anew)} were measured anew by themselves"
+    return "a quick run, with rounds of one or two seconds" if quick else "a full run"
 
 
 def _short(value: float) -> str:

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.shop import ADDRESS, Shop, open_shop
-from tradepost.app import demo
+from tradepost.app import demo, rebuilding
 from tradepost.app.settings import Settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.embedded]
@@ -25,9 +25,9 @@ _ENTRY = re.compile(
     re.DOTALL,
 )
 _VALUE = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
-_READS_ALL = ("direct as materialized", "not variant.track_inventory or 0 <")
-"""Parts of statements that are about all of a table: the tree of categories with the products in each, and lists of
-what is in stock, or is not, which no index knows."""
+_READS_ALL = ("direct as materialized", "not variant.track_inventory or 0 <", "from search_standing as standing")
+"""Parts of statements that are about all of a table: the tree of categories with the products in each, lists of what is
+in stock, or is not, which no index knows, and searches without a text, which count facets of everything."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -45,6 +45,7 @@ class Scan(msgspec.Struct, frozen=True):
 
 async def test_no_query_reads_a_large_table_from_end_to_end(database_url: str) -> None:
     await demo.seed(database_url, demo.Size(products=100_000, customers=2000, orders=2000))
+    await rebuilding.rebuild(database_url, store=None)
     with psycopg.connect(database_url, autocommit=True) as session:
         session.execute("vacuum analyze")
         name = sql.Identifier(session.info.dbname)
@@ -80,10 +81,30 @@ async def _shop_around(shop: Shop) -> None:
     for path in ("featured", product["id"], product["slug"], f"{product['id']}/images"):
         assert (await shop.guest("GET", f"/products/{path}")).status_code == 200
     assert (await shop.guest("GET", f"/categories/{slug}")).status_code == 200
+    await _search(shop, product["name"].split(), slug)
     await _keep(shop, product)
     placed = await shop.order((product, 1), shippingAddress=ADDRESS)
     for path in (f"/orders/{placed.json()['id']}", "/orders", f"/orders?search={product['sku']}", "/customers"):
         assert (await shop.staff("GET", path)).status_code == 200, path
+
+
+async def _search(shop: Shop, words: list[str], category: str) -> None:
+    """For words of a name: together, unfinished, misspelt, in every order and with every filter."""
+    text = " ".join(words)
+    slip = text[:1] + text[2:]
+    filters = {"category": category, "minPrice": "1", "maxPrice": "500", "inStock": "true", "featured": "false"}
+    asked: list[dict[str, str]] = [
+        *({"q": text, "sort": sort} for sort in ("relevance", "price", "-price", "newest", "name", "bestSelling")),
+        *({"q": text, name: value} for name, value in filters.items()),
+        {"q": text[:-2]},
+        {"q": slip},
+        {"q": text, "option[size]": "M"},
+    ]
+    for params in asked:
+        answer = await shop.guest("GET", "/products/search", params=params)
+        assert answer.status_code == 200, (params, answer.text)
+        assert answer.json()["total"] or len(params) > 1, params
+    assert (await shop.guest("GET", "/products/suggest", params={"q": words[0][:3]})).status_code == 200
 
 
 async def _keep(shop: Shop, product: dict[str, Any]) -> None:

@@ -44,6 +44,11 @@ local requests = {
     return wrk.format("GET", "/api/v1/products/bench-product-" .. math.random(PRODUCTS))
   end,
 
+  -- Everybody looks at the same thing.
+  hot = function()
+    return wrk.format("GET", "/api/v1/products/bench-product-1000")
+  end,
+
   live = function()
     return wrk.format("GET", "/health/live")
   end,

@@ -25,7 +25,6 @@ _PIECE = 1 << 18
 _SHOWN = 20
 _WAIT_SECONDS = 0.5
 _EXPORTS = {"products": exporting.products, "customers": exporting.customers, "orders": exporting.orders}
-KINDS = tuple(_EXPORTS)
 
 
 class opened:  # noqa: N801 - reads as a verb

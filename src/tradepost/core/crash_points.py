@@ -15,6 +15,8 @@
 | `undo_before_commit` | the same of an undo |
 | `request_taken` | a wish to order, and that somebody works on it |
 | `request_placed` | the same, and its order; the wish does not know |
+| `search_before_commit` | what happened; that search has taken it in is written, and not committed |
+| `search_after_commit` | that search has taken it in |
 """
 
 import os
@@ -33,6 +35,7 @@ PLACES = (
 """Where money moves."""
 LABEL_PLACES = ("label_before_call", "label_after_call")
 REQUEST_PLACES = ("request_taken", "request_placed")
+SEARCH_PLACES = ("search_before_commit", "search_after_commit")
 _armed: set[Path] = set()
 
 

@@ -1,11 +1,18 @@
 """What exports read of other packages' tables, and nobody writes here: short pages, each found by its index."""
 
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 from tradepost.db import Reader
 from tradepost.db.arrays import uuids
 from tradepost.db.connections import Row
+
+
+class After(Protocol):
+    """Reads some rows of a store behind an id, in the order of ids."""
+
+    async def __call__(self, db: Reader, store_id: UUID, last: UUID, *, limit: int) -> list[Row]: ...
 
 
 async def on_hand(db: Reader, store_id: UUID, variant_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -55,26 +55,26 @@ async def products(db: Database, store: Store) -> AsyncIterator[bytes]:
 async def customers(db: Database, store: Store) -> AsyncIterator[bytes]:
     """A row for each customer, in the order in which they came."""
     yield lines([_CUSTOMER])
-    last = _NEVER
-    while True:
-        async with db.read() as reader:
-            page = await books.customers_after(reader, store.id, last, limit=_ROWS)
-        if not page:
-            return
-        yield lines(_customer(row) for row in page)
-        last = page[-1][0]
+    async for page in _pages(db, store, books.customers_after):
+        yield lines(map(_customer, page))
 
 
 async def orders(db: Database, store: Store) -> AsyncIterator[bytes]:
     """A row for each order, in the order in which they were placed; deleted ones are left out."""
     yield lines([[*_ORDER, *(f"shipping{name[0].upper()}{name[1:]}" for name in _ADDRESS)]])
+    async for page in _pages(db, store, books.orders_after):
+        yield lines(map(_order, page))
+
+
+async def _pages(db: Database, store: Store, after: books.After) -> AsyncIterator[list[Row]]:
+    """Page after page of rows that begin with an id."""
     last = _NEVER
     while True:
         async with db.read() as reader:
-            page = await books.orders_after(reader, store.id, last, limit=_ROWS)
+            page = await after(reader, store.id, last, limit=_ROWS)
         if not page:
             return
-        yield lines(_order(row) for row in page)
+        yield page
         last = page[-1][0]
 
 

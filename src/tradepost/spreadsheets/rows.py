@@ -157,7 +157,9 @@ def _read(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - an annotated typ
             return msgspec.convert({"value": cell}, holder, strict=False).value  # pyrefly: ignore[missing-attribute]
         except msgspec.ValidationError as error:
             (found,) = refusal(error, "").errors
-            raise CellError(found.code, found.detail) from None
+            # Every cell is text, so only a number can be of another type.
+            detail = "is no whole number" if found.code == "invalid_type" else found.detail
+            raise CellError(found.code, detail) from None
 
     return read
 

@@ -2,6 +2,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
+from tradepost.core.crash_points import crash_point
 from tradepost.db import Database, Reader, Tx
 from tradepost.search.engine import (
     Changes,
@@ -56,8 +57,10 @@ class PostgresEngine:
                 await writing.replace_shelves(tx, store.id, changes.shelves, stems.stems)
             if upto != after:
                 await writing.set_position(tx, store.id, upto)
+            crash_point("search_before_commit")
 
         await self._db.write(unit)
+        crash_point("search_after_commit")
 
     async def start_over(self, store: Store) -> None:
         async def unit(tx: Tx) -> None:
