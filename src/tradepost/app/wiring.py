@@ -53,7 +53,7 @@ from tradepost.mail import Outbox, mailer_of, sender_of
 from tradepost.orders import Desks, Requests, answering
 from tradepost.orders import api as orders_api
 from tradepost.orders.customers import routes as customers_routes
-from tradepost.orders.quoting import KnownTerms
+from tradepost.orders.quoting import Quotes
 from tradepost.payments.api import routes as payments_routes
 from tradepost.promotions.api import routes as promotions_routes
 from tradepost.search import Follower, PostgresEngine
@@ -119,8 +119,9 @@ def application(settings: Settings, url: str) -> ASGIApp:
     db = database(settings, url)
     secret = installation_secret(url)
     stores = Stores(db)
-    terms = KnownTerms()
-    desks = Desks(db, secret, KeptCarts(), batch=settings.batch_size, terms=terms)
+    taxes = tax.service_of(settings.tax_provider)
+    quotes = Quotes(db, taxes)
+    desks = Desks(db, secret, KeptCarts(), batch=settings.batch_size, quotes=quotes)
     requests = Requests(db, desks, secret, answering.keep)
     intake = Intake(requests, seconds=settings.sweep_seconds)
     jar = CookieJar(secure=settings.public_url.startswith("https:"))
@@ -133,14 +134,13 @@ def application(settings: Settings, url: str) -> ASGIApp:
     limits = Limits(_counter(settings), clients, settings.rates)
     providers = paying.providers_of(settings, db)
     carriers = shipping.carriers(settings)
-    taxes = tax.service_of(settings.tax_provider)
     sweeper = Sweeper(settings, db, providers, carriers)
     engine = PostgresEngine(db)
     following = Following(Follower(db, engine), seconds=settings.search_seconds)
     services = Services(
         db,
         CursorSigner(secret),
-        *(stores, desks, requests, terms, OpeningStock(inventory.open_stock), clients, limits),
+        *(stores, desks, requests, quotes, OpeningStock(inventory.open_stock), clients, limits),
         *(providers, paying.stripe_inbox_of(settings), carriers, taxes, Searching(engine)),
         spreadsheets_api.Largest(settings.import_mib << 20),
         Holds(settings.hold_minutes, settings.hold_units, settings.cart_days),

@@ -11,7 +11,7 @@ from tradepost.orders.model import (
     TooManyItems,
 )
 from tradepost.orders.placing import Desks, token_of
-from tradepost.orders.quoting import quote
+from tradepost.orders.quoting import Quotes
 from tradepost.orders.receiving import Requests
 from tradepost.orders.store import find, page
 
@@ -24,10 +24,10 @@ __all__ = [
     "OrderStatus",
     "PlaceOrder",
     "PriceChanged",
+    "Quotes",
     "Requests",
     "TooManyItems",
     "find",
     "page",
-    "quote",
     "token_of",
 ]

@@ -49,7 +49,7 @@ async def added(tx: Tx, opened: Opened, items: Sequence[Item]) -> list[Added]:
     picked = Shelf(offers(found)).pick(items, pointer="/add")
     prices = prices_in(market, items, picked, at, pointer="/add")
     asked = Asked(items=items, market_id=market.id, address=order.shipping_address or order.billing_address)
-    taxing = Taxing(shop, terms, asked.place(market), None, at)
+    taxing = Taxing(shop, terms, asked.place(market), order.basis.taxes, at)
     taxes = [taxing.on(offer.tax_class) for offer in picked]
     if order.basis.exempt:
         prices = [without_tax(one, rates, market) for one, rates in zip(prices, taxes, strict=True)]

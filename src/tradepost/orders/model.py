@@ -190,7 +190,7 @@ class Basis(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     market: str | None = None
     rate: KeptRate | None = None
     exempt: str | None = None
-    tax_source: str | None = None
+    taxes: Answered | None = None
     discounts: tuple[KeptDiscount, ...] = ()
     delivery: KeptDelivery | None = None
     coupon_codes: tuple[str, ...] = ()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from tradepost import idempotency, promotions
 from tradepost.accounts import FIND_ACCOUNTS, account_of
 from tradepost.core.ids import Ids
@@ -23,7 +25,7 @@ from tradepost.orders.baskets import Basket, Baskets, with_basket
 from tradepost.orders.deciding import Again, Decisions, Facts, Outcome, Placed, decide
 from tradepost.orders.events import OrderPlaced, Taken
 from tradepost.orders.model import Order, PlaceOrder
-from tradepost.orders.quoting import KnownTerms, Loading
+from tradepost.orders.quoting import Quotes
 from tradepost.orders.reckoned import asked_of
 
 __all__ = ["Again", "Desks", "Outcome", "Placed", "token_of"]
@@ -39,10 +41,10 @@ class Desks:
     """The placement desks of this process, one for each store."""
 
     def __init__(
-        self, db: Database, secret: bytes, baskets: Baskets, *, batch: int = 128, terms: KnownTerms | None = None
+        self, db: Database, secret: bytes, baskets: Baskets, *, batch: int = 128, quotes: Quotes | None = None
     ) -> None:
         self._db = db
-        self._terms = terms or KnownTerms()
+        self._quotes = quotes or Quotes(db)
         self._secret = secret
         self._baskets = baskets
         self._batch = batch
@@ -58,13 +60,14 @@ class Desks:
         store_id = request.actor.store_id
         desk = self._desks.get(store_id)
         if desk is None:
-            desk = Desk(self._db, _Placement(store_id, self._secret, self._baskets, self._terms), limit=self._batch)
+            desk = Desk(self._db, self._placement(store_id), limit=self._batch)
             self._desks[store_id] = desk
-        return await desk.submit(request)
+        return await desk.submit(await self._taxed(request))
 
     async def rehearse(self, request: PlaceOrder) -> Outcome:
         """What would become of a request at this moment; nothing is written or promised. Raises as `place`."""
-        placement = _Placement(request.actor.store_id, self._secret, self._baskets, self._terms)
+        placement = self._placement(request.actor.store_id)
+        request = await self._taxed(request)
         async with self._db.transaction() as tx:
             (outcome,) = await placement.decide(tx, [request])
         if isinstance(outcome, Exception):
@@ -78,12 +81,25 @@ class Desks:
         for desk in self._desks.values():
             await desk.close()
 
+    def _placement(self, store_id: UUID) -> "_Placement":
+        return _Placement(store_id, self._secret, self._baskets, self._quotes)
+
+    async def _taxed(self, request: PlaceOrder) -> PlaceOrder:
+        """With the word of the tax service, where there is one. It is asked before the turn, which waits for nobody."""
+        if not self._quotes.asks_for_taxes:
+            return request
+        store_id = request.actor.store_id
+        async with self._db.transaction() as tx:
+            (filled,), _ = await self._placement(store_id).filled(tx, [request])
+        asked = await self._quotes.taxed(store_id, asked_of(filled))
+        return msgspec.structs.replace(request, taxes=asked.taxes)
+
 
 class _Placement:
     """What the desk of one store does with a batch."""
 
-    def __init__(self, store_id: UUID, secret: bytes, baskets: Baskets, terms: KnownTerms) -> None:
-        self._terms = terms
+    def __init__(self, store_id: UUID, secret: bytes, baskets: Baskets, quotes: Quotes) -> None:
+        self._quotes = quotes
         self._store_id = store_id
         self._secret = secret
         self._baskets = baskets
@@ -115,9 +131,8 @@ class _Placement:
 
     async def _load(self, tx: Tx, batch: Sequence[PlaceOrder]) -> Facts:
         """All facts in one round trip; one before it for baskets, one behind it for stock not asked for by its id."""
-        baskets = await self._load_baskets(tx, [request.basket.id for request in batch if request.basket])
-        filled = [with_basket(request, baskets) for request in batch]
-        loading = Loading(self._terms, self._store_id, [asked_of(request) for request in filled], locking=True)
+        filled, baskets = await self.filled(tx, batch)
+        loading = self._quotes.loading(self._store_id, [asked_of(request) for request in filled], locking=True)
         named = sorted({item.ref for request in filled for item in request.items if isinstance(item.ref, UUID)})
         keys = [request.claim.key_hash for request in batch if request.claim]
         customer_ids = [request.customer_id for request in batch if request.customer_id]
@@ -148,10 +163,13 @@ class _Placement:
             baskets=baskets,
         )
 
-    async def _load_baskets(self, tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Basket]:
+    async def filled(self, tx: Tx, batch: Sequence[PlaceOrder]) -> tuple[list[PlaceOrder], dict[UUID, Basket]]:
+        """Requests with what is in their baskets, and these, locked."""
+        ids = {request.basket.id for request in batch if request.basket}
         if not ids:
-            return {}
-        return self._baskets.read(await tx.together(*self._baskets.wanted(self._store_id, sorted(set(ids)))))
+            return list(batch), {}
+        baskets = self._baskets.read(await tx.together(*self._baskets.wanted(self._store_id, sorted(ids))))
+        return [with_basket(request, baskets) for request in batch], baskets
 
 
 def _to_millisecond(now: datetime) -> datetime:

@@ -27,7 +27,6 @@ from tradepost.orders.events import OrderRequestReceived
 from tradepost.orders.model import Address, BasketRef, Item, ItemKey, Keep, PlaceOrder, buyer_words
 from tradepost.orders.placing import Desks, token_of
 from tradepost.orders.store.requests import MOST_ATTEMPTS, Ended, NewRequest, Taken
-from tradepost.tax import Answered
 
 log = structlog.get_logger()
 _AT_ONCE = 128
@@ -61,7 +60,6 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     coupon_codes: tuple[str, ...] = ()
     notes: str | None = None
     expected_total: Decimal | None = None
-    taxes: Answered | None = None
     basket: BasketRef | None = None
 
 
@@ -227,7 +225,6 @@ def _written(wish: _Wish) -> str:
         coupon_codes=request.coupon_codes,
         notes=request.notes,
         expected_total=request.expected_total,
-        taxes=request.taxes,
         basket=request.basket,
     )
     return msgspec.json.encode(asked).decode()
@@ -253,7 +250,6 @@ def _request(taken: Taken, keep: Keep) -> PlaceOrder:
         coupon_codes=asked.coupon_codes,
         notes=asked.notes,
         expected_total=asked.expected_total,
-        taxes=asked.taxes,
         basket=asked.basket,
         words=buyer_words(asked.email, asked.shipping_address or asked.billing_address),
         claim=Claim(taken.store_id, key, key[:16]),

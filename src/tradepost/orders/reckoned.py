@@ -63,7 +63,7 @@ def basis_of(reckoned: Reckoned, request: PlaceOrder, lines: Sequence[Line]) -> 
         market=None if market.is_home else market.slug,
         rate=None if rate is None else KeptRate(str(rate), rate.as_of, rate.source),
         exempt=reckoned.exempt.reason if reckoned.exempt else None,
-        tax_source=request.taxes.source if request.taxes else None,
+        taxes=request.taxes,
         discounts=_discounts(reckoned, lines),
         delivery=_delivery(reckoned),
         coupon_codes=request.coupon_codes,

@@ -21,7 +21,6 @@ from tradepost.http import Answer, Call, Routes
 from tradepost.http.clients import counted_as
 from tradepost.http.routes import DryRunQuery
 from tradepost.orders import Item as Wanted
-from tradepost.orders import quoting
 from tradepost.orders.addressing import addresses_of
 from tradepost.orders.answering import RequestedOut, ordered
 from tradepost.orders.baskets import CartAlreadyOrdered, CartEmpty
@@ -35,8 +34,7 @@ from tradepost.orders.model import (
     VariantNotAvailable,
     buyer_words,
 )
-from tradepost.orders.quoting import Asked, KnownTerms, Reckoned
-from tradepost.orders.quoting.loading import options_of
+from tradepost.orders.quoting import Asked, Quotes, Reckoned
 from tradepost.orders.shown import PlacedOut
 from tradepost.orders.wire import EXAMPLE_ADDRESS
 from tradepost.pricing import AmountOutOfRange
@@ -77,8 +75,7 @@ async def read_cart_total(call: Call) -> Answer:
 async def list_cart_shipping_options(call: Call) -> Answer:
     """How what is in the cart can be sent to its address, what that costs, and why it cannot be sent otherwise."""
     found = await read(call)
-    async with call.db.read() as db:
-        options = await options_of(db, call.service(KnownTerms), call.actor.store_id, _asked(found))
+    options = await call.service(Quotes).options(call.actor.store_id, _asked(found))
     return call.json(options_out(options, found.stand.currency))
 
 
@@ -198,10 +195,8 @@ def _asked(found: Opened) -> Asked:
 
 async def _reckoned(call: Call, found: Opened) -> tuple[Reckoned, ShopError | None]:
     """With why it cannot be sent, where that is so: then without what sending costs."""
-    asked, known, store_id = _asked(found), call.service(KnownTerms), call.actor.store_id
-    async with call.db.read() as db:
-        try:
-            return await quoting.quote(db, known, store_id, asked), None
-        except ShippingMethodNotAvailable as error:
-            plain = msgspec.structs.replace(asked, with_delivery=False)
-            return await quoting.quote(db, known, store_id, plain), error
+    asked, quotes, store_id = _asked(found), call.service(Quotes), call.actor.store_id
+    try:
+        return await quotes.of(store_id, asked), None
+    except ShippingMethodNotAvailable as error:
+        return await quotes.of(store_id, msgspec.structs.replace(asked, with_delivery=False)), error

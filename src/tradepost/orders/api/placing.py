@@ -13,7 +13,7 @@ from tradepost.http.call import etag
 from tradepost.http.paging import choose
 from tradepost.http.routes import DryRunQuery
 from tradepost.idempotency import IdempotencyKeyReused
-from tradepost.orders import quoting, store
+from tradepost.orders import store
 from tradepost.orders.addressing import Addresses, addresses_of
 from tradepost.orders.answering import RequestedOut, ordered
 from tradepost.orders.life import READ_ALL, opened_all, visible
@@ -27,7 +27,7 @@ from tradepost.orders.model import (
     VariantNotAvailable,
     buyer_words,
 )
-from tradepost.orders.quoting import Asked, KnownTerms
+from tradepost.orders.quoting import Asked, Quotes
 from tradepost.orders.shown import OrderOut, PlacedOut, shown
 from tradepost.orders.store import SORTS
 from tradepost.orders.wire import (
@@ -97,9 +97,7 @@ async def quote_order(call: Call, body: QuoteIn) -> Answer:
         coupon_codes=body.coupon_codes,
         shipping_method=body.shipping_method,
     )
-    async with call.db.read() as db:
-        priced = await quoting.quote(db, call.service(KnownTerms), call.actor.store_id, asked)
-    return call.json(quote_out(priced))
+    return call.json(quote_out(await call.service(Quotes).of(call.actor.store_id, asked)))
 
 
 @routes.act(

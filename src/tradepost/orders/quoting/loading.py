@@ -15,10 +15,9 @@ from tradepost.db.connections import Asked as Statement
 from tradepost.db.connections import Row
 from tradepost.orders import store as orders
 from tradepost.orders.quoting.asking import Asked
-from tradepost.orders.quoting.reckoning import Facts, Reckoned, reckon, ways_of_sending
+from tradepost.orders.quoting.reckoning import Facts
 from tradepost.orders.quoting.shelf import Shelf, wanted
 from tradepost.orders.quoting.terms import KnownTerms, Terms
-from tradepost.shipping.methods import NotOffered, Option
 from tradepost.stores import Market, Store
 from tradepost.stores.store import GET as GET_STORE
 from tradepost.tax import Exemptions
@@ -120,18 +119,3 @@ def _markets(asked: Sequence[Asked], terms: Terms | None) -> list[Market]:
     by_id = {market.id: market for market in terms.markets.all}
     found = {one.market_id or one.market(terms.markets).id for one in asked}
     return [by_id[id_] for id_ in found if id_ in by_id]
-
-
-async def quote(db: Reader, known: KnownTerms, store_id: UUID, asked: Asked) -> Reckoned:
-    """What something would cost at this moment; nothing is promised. Raises as `reckon`."""
-    loading = Loading(known, store_id, [asked])
-    ((now,),), *found = await db.together(NOW, *loading.first())
-    return reckon(asked, await loading.facts(db, found, now))
-
-
-async def options_of(db: Reader, known: KnownTerms, store_id: UUID, asked: Asked) -> list[Option | NotOffered]:
-    """How something could be sent at this moment. Raises as `reckon`."""
-    loading = Loading(known, store_id, [asked])
-    ((now,),), *found = await db.together(NOW, *loading.first())
-    facts = await loading.facts(db, found, now)
-    return ways_of_sending(facts, reckon(msgspec.structs.replace(asked, with_delivery=False), facts), asked)

@@ -22,7 +22,8 @@ from tradepost.promotions import Customer, Evaluation, Running
 from tradepost.shipping.methods import Convert, Methods, NotOffered, Option, Parcel, ShippingMethodNotAvailable
 from tradepost.stores import Market, Rate, Store
 from tradepost.stores.converting import converted
-from tradepost.tax import STANDARD, Answered, Exempt, Exemptions, net_unit
+from tradepost.tax import Answered, Exempt, Exemptions, Question, net_unit
+from tradepost.tax import Line as TaxedLine
 
 _NOTHING = Evaluation()
 UNTAXED: tuple[TaxRate, ...] = ()
@@ -157,9 +158,9 @@ class Taxing(msgspec.Struct, frozen=True):
     at: datetime
 
     def on(self, tax_class: str) -> tuple[TaxRate, ...]:
-        """The taxes on a class of goods."""
-        if self.answered is not None:
-            return self.answered.rates.get(tax_class, self.answered.rates.get(STANDARD, UNTAXED))
+        """The taxes on a class of goods. Where the service was not asked about it, the table says them."""
+        if self.answered is not None and (said := self.answered.rates.get(tax_class)) is not None:
+            return said
         store = self.store
         default = (TaxRate(store.tax_name, store.tax_rate_ppm),) if store.tax_rate_ppm else UNTAXED
         return self.terms.taxes.of(self.place, tax_class, self.at, default=default)
@@ -234,6 +235,26 @@ def ways_of_sending(facts: Facts, reckoned: Reckoned, asked: Asked) -> list[Opti
     units = sum(line.quantity for line in quote.lines)
     parcel = Parcel(asked.place(market), weight, quote.subtotal - quote.discount, units, market.currency)
     return facts.terms.methods.options(parcel, _conversion(market))
+
+
+def question(asked: Asked, facts: Facts) -> tuple[Question | None, dict[str, tuple[TaxRate, ...]]]:
+    """What a tax service is to be asked, and the answer of the table; None where there is nothing to be taxed.
+
+    Raises as `reckon`.
+    """
+    found = reckon(asked, facts)
+    place = asked.place(found.market)
+    if place is None or found.exempt or not found.offers:
+        return None, {}
+    classes = [offer.tax_class for offer in found.offers] + ([found.option.tax_class] if found.option else [])
+    lines = [
+        TaxedLine(offer.tax_class, line.subtotal - line.discount, line.quantity)
+        for offer, line in zip(found.offers, found.quote.lines, strict=True)
+    ]
+    named = tuple(dict.fromkeys(classes))
+    asking = Question(place, found.market.currency, facts.now, named, tuple(lines), found.market.tax_included)
+    by_table = Taxing(facts.store, facts.terms, place, None, facts.now)
+    return asking, {one: by_table.on(one) for one in named}
 
 
 def _option(asked: Asked, methods: Methods, parcel: Parcel, market: Market) -> Option | None:
