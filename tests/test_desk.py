@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import psycopg
 import pytest
+from typing_extensions import override
 
 from tradepost.core.errors import Conflict
 from tradepost.db import Database, Desk, Tx
@@ -92,6 +93,27 @@ async def test_one_poisonous_request_answers_all_the_others(db: Database) -> Non
     assert len(wrong) == 1
     assert isinstance(wrong[0], psycopg.errors.CheckViolation)
     assert _written(db.url) == set(numbers) - {13}
+
+
+class Overtaken(Ledger):
+    """Writes the number after the highest one, and is overtaken by somebody else after looking."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+
+    @override
+    async def write(self, tx: Tx, batch: Sequence[int]) -> Sequence[int | Exception]:
+        ((row,),) = await tx.together(("select coalesce(max(number), 0) + 1 from ledger", {}))
+        if not self.batches:
+            with psycopg.connect(self._url) as other:
+                other.execute("insert into ledger values (%(number)s)", {"number": row[0]})
+        return await super().write(tx, [row[0]])
+
+
+async def test_a_lone_request_that_was_overtaken_is_decided_again(db: Database) -> None:
+    assert await Desk(db, Overtaken(db.url)).submit(0) == 2
+    assert _written(db.url) == {1, 2}
 
 
 async def test_a_connection_lost_before_the_commit_is_no_answer(db: Database) -> None:

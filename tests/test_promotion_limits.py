@@ -214,6 +214,26 @@ async def test_a_limit_that_came_between_reading_and_writing_counts_too(shop: Sh
     assert verify(shop.url)
 
 
+async def test_an_order_that_a_limit_overtook_is_placed_without_the_promotion(shop: Shop) -> None:
+    """It was read when there was no limit, and written when the limit was reached."""
+    mug = await shop.product()
+    body = {"name": "Autumn", "trigger": "AUTOMATIC", "actions": [{"type": "percent_off", "percent": "10"}]}
+    promotion = (await shop.staff("POST", "/promotions", json=body)).json()
+    assert (await shop.order((mug, 1))).json()["discountAmount"] == "1.00"
+    async with open_till(shop) as till:
+        async with till.db.transaction() as staff:
+            await staff.run("select from promotion where id = %(id)s for update", {"id": UUID(promotion["id"])})
+            overtaken = asyncio.create_task(shop.order((mug, 1)))
+            await _until_somebody_waits(till)
+            await staff.run(
+                "update promotion set max_uses = 1, uses = 1, spent = 100 where id = %(id)s",
+                {"id": UUID(promotion["id"])},
+            )
+        order = await overtaken
+    assert (order.status_code, order.json()["discountAmount"]) == (201, "0.00")
+    assert verify(shop.url)
+
+
 async def test_a_limit_never_says_less_than_what_has_happened(shop: Shop) -> None:
     first, second = await orders(shop, 2)
     promotion = await with_code(shop, "MANY")

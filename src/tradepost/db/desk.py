@@ -177,7 +177,7 @@ class Desk(Generic[Request, Answer]):
         elif isinstance(error, (*CONNECTION_LOST, PoolTimeout)):
             self._refuse(batch or self._drain(), DatabaseUnavailable())
         elif len(batch) == 1:
-            self._answer(batch, [error])
+            await self._alone(batch, error)
         elif batch:
             SPLITS.inc()
             log.warning("desk_batch_split", size=len(batch), error=type(error).__name__)
@@ -198,6 +198,17 @@ class Desk(Generic[Request, Answer]):
                 return await self._failed(list(batch), other)
         log.warning("desk_gave_up", error=type(error).__name__, batch=len(batch))
         return self._refuse(batch, DeskBusy())
+
+    async def _alone(self, batch: Sequence[_Waiting[Request, Answer]], error: Exception) -> None:
+        """Once more where a rule of the tables broke: what it was decided on may have changed before it was written."""
+        if isinstance(error, psycopg.IntegrityError):
+            try:
+                return await self._turn_and_write([], batch)
+            except psycopg.IntegrityError as again:
+                error = again
+            except Exception as other:  # noqa: BLE001 - each caller gets it
+                return await self._failed(list(batch), other)
+        return self._answer(batch, [error])
 
     async def _redo(self, batch: list[_Waiting[Request, Answer]]) -> None:
         try:
