@@ -67,6 +67,7 @@ class Identity:
     async def _look_up(self, secret: str, find: Callable[[str], Awaitable[Actor]]) -> Actor:
         self._known.pop(secret, None)
         actor = await find(secret)
+        await self._stores.meet(actor.store_id)
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
         self._known[secret] = (time.monotonic(), actor)

@@ -38,8 +38,13 @@ class Stores:
             raise NoStore
         return store
 
+    async def meet(self, store_id: UUID) -> None:
+        """Makes sure that a store is known that a caller's key or token names, however new it is."""
+        if store_id not in self._by_id:
+            await self._flights.share("stores", self._read)
+
     def by_id(self, store_id: UUID) -> Store:
-        """A store that a key or a host has named; NoStore in the second after it was made."""
+        """A store that a caller was established for. Raises NoStore."""
         store = self._by_id.get(store_id)
         if store is None:
             raise NoStore
