@@ -12,7 +12,7 @@ import msgspec
 
 from bench.figures import Sample
 
-Request = Literal["order", "session", "flash", "product", "hot", "live", "path"]
+Request = Literal["order", "session", "flash", "product", "hot", "live", "path", "quote", "add", "checkout"]
 
 _SCRIPT = Path(__file__).parent / "wrk/load.lua"
 
@@ -43,7 +43,7 @@ class Target(msgspec.Struct, frozen=True):
     def load(self, request: Request, clients: int, seconds: int, *, paths: Path | None = None) -> Sample:
         """As many requests as so many clients can make, each sending its next one when it has its answer.
 
-        Of "path", `paths` is a file with one in each line.
+        Of "path", `paths` is a file with one in each line; of "add" and "checkout" its lines are the paths of carts.
         """
         cookie, csrf = self._sign_in() if request == "session" else ("none", "none")
         command = [

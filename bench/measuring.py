@@ -9,14 +9,14 @@ from statistics import median
 import msgspec
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import catalogue, importing, reference, serving
+from bench import carts, catalogue, importing, reference, serving
 from bench.figures import Figure, Imported, Memory, Name, Results, Sample, figure
 from bench.house import House, written_in
 from bench.limit import CLIENTS as LIMIT_CLIENTS
 from bench.limit import Limit
 from bench.load import Request, Target
 
-PARTS = ("orders", "session", "limit", "orm", "flash", "pages", "memory", "starts", "imports", "catalogue")
+PARTS = ("orders", "session", "limit", "orm", "flash", "pages", "memory", "starts", "imports", "catalogue", "carts")
 """What --only takes."""
 
 _ORDER_CLIENTS = (1, 16, 64, 256)
@@ -31,6 +31,8 @@ _PRODUCTS_A_SECOND = 400
 _SHOPPERS = (1, 16)
 _SHOPPING = 6
 """Subjects of the large shop."""
+_OF_CARTS = 5
+"""Subjects that have to do with carts."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -105,6 +107,7 @@ def bar() -> Progress:
 def measure(house: House, plan: Plan, parts: Collection[str], pace: Pace) -> Results:
     """Each round runs all subjects in a new order, so that a slow minute does not always hit the same one."""
     results = Results()
+    cart_url = house.copy("bench_carts") if "carts" in parts else None
     with ExitStack() as servers:
         subjects, databases, server = _prepare(house, plan, parts, servers)
         pace.plan(_seconds(plan, parts, subjects))
@@ -115,6 +118,8 @@ def measure(house: House, plan: Plan, parts: Collection[str], pace: Pace) -> Res
         results.figures = _run_rounds(subjects, plan, pace)
     if "catalogue" in parts:
         _shop_around(house, plan, pace, results)
+    if cart_url:
+        results.figures += _go_by_cart(house, cart_url, plan, pace)
     if "starts" in parts:
         _start(house, plan, pace, results)
     if "imports" in parts:
@@ -184,6 +189,7 @@ def _seconds(plan: Plan, parts: Collection[str], subjects: Sequence[Subject]) ->
         + ("memory" in parts) * plan.fills * _FILL_SECONDS / 2
         + ("imports" in parts) * sum(plan.import_rows) / _ROWS_A_SECOND
         + ("catalogue" in parts) * _shopping_seconds(plan)
+        + ("carts" in parts) * plan.rounds * _OF_CARTS * plan.order_seconds
         + ("starts" in parts) * plan.starts * 2 * _START_SECONDS
     )
 
@@ -251,6 +257,24 @@ def _shop_around(house: House, plan: Plan, pace: Pace, results: Results) -> None
         results.figures += _run_rounds(subjects, plan, pace)
         with pace.step("Changing products", 0):
             results.found_seconds = catalogue.seconds_to_found(fresh.target, paths.pages)
+
+
+def _go_by_cart(house: House, url: str, plan: Plan, pace: Pace) -> list[Figure]:
+    """Orders and quotes without promotions, and then quotes with some."""
+    with serving.tradepost(house, database_url=url) as server:
+        kept = carts.Carts(url, house.folder, server.target)
+        plain = [
+            Subject(Name.DIRECT, _MANY, plan.order_seconds, partial(server.target.load, "order")),
+            Subject(Name.CART_ORDERS, _MANY, plan.order_seconds, kept.check_out),
+            Subject(Name.CART_ADD, _MANY, plan.order_seconds, kept.add),
+            Subject(Name.QUOTE, _MANY, plan.order_seconds, partial(server.target.load, "quote")),
+        ]
+        promoted = [Subject(Name.QUOTE_PROMOTED, _MANY, plan.order_seconds, partial(server.target.load, "quote"))]
+        _warm_up(plain, pace)
+        found = _run_rounds(plain, plan, pace)
+        carts.promote(server.target)
+        _warm_up(promoted, pace)
+        return found + _run_rounds(promoted, plan, pace)
 
 
 def _start(house: House, plan: Plan, pace: Pace, results: Results) -> None:

@@ -43,6 +43,16 @@ def verdicts(results: Results) -> list[Verdict]:
             _rates(results.at(Name.FLASH, 64), results.at(Name.ORDERS, 64)),
             0.8,
         ),
+        at_least(
+            "orders from carts ÷ orders/s beside them, 64 clients",
+            _rates(results.at(Name.CART_ORDERS, 64), results.at(Name.DIRECT, 64)),
+            0.7,
+        ),
+        at_least(
+            "quotes with 10 promotions ÷ without, 64 clients",
+            _rates(results.at(Name.QUOTE_PROMOTED, 64), results.at(Name.QUOTE, 64)),
+            0.5,
+        ),
         *(
             at_least(
                 f"product page, {which} ÷ /health/live", _rates(results.at(name, 64), results.at(Name.LIVE, 64)), 0.6

@@ -13,22 +13,30 @@ local function line(number, quantity)
   return string.format('{"variantId":"01900000-0000-7000-a000-%012x","quantity":%d}', number, quantity)
 end
 
-local function order(lines)
+local function post(path, body)
   count = count + 1
   local headers = { ["Content-Type"] = "application/json", ["Idempotency-Key"] = run .. "-" .. count }
   for name, value in pairs(caller) do
     headers[name] = value
   end
-  return wrk.format("POST", "/api/v1/orders", headers, string.format(
+  return wrk.format("POST", path, headers, body)
+end
+
+local function order(lines)
+  return post("/api/v1/orders", string.format(
     '{"email":"buyer%d@example.com","items":[%s],"shippingAddress":%s}', math.random(10000), lines, ADDRESS
   ))
 end
 
 -- Two different products of 2,000, quantities 1 and 2.
-local function canonical()
+local function two_lines()
   local one = math.random(PRODUCTS)
   local two = 1 + (one + math.random(0, PRODUCTS - 2)) % PRODUCTS
-  return order(line(one, 1) .. "," .. line(two, 2))
+  return line(one, 1) .. "," .. line(two, 2)
+end
+
+local function canonical()
+  return order(two_lines())
 end
 
 local requests = {
@@ -38,6 +46,21 @@ local requests = {
   -- Everybody wants the same thing.
   flash = function()
     return order(line(1000, 1))
+  end,
+
+  -- What a canonical order would cost.
+  quote = function()
+    return post("/api/v1/orders/quote", string.format('{"items":[%s],"shippingAddress":%s}', two_lines(), ADDRESS))
+  end,
+
+  -- One of 2,000 products into one of the file's carts.
+  add = function()
+    return post(paths[math.random(#paths)] .. "/items", line(math.random(PRODUCTS), 1))
+  end,
+
+  -- The file's carts, one after the other; one that is asked for twice is refused.
+  checkout = function()
+    return post(paths[math.min(count + 1, #paths)] .. "/checkout", "{}")
   end,
 
   product = function()
@@ -66,7 +89,7 @@ function init(arguments)
   else
     caller = { ["X-API-Key"] = arguments[3] }
   end
-  if arguments[1] == "path" then
+  if arguments[6] ~= "None" then
     for path in io.lines(arguments[6]) do
       paths[#paths + 1] = path
     end
