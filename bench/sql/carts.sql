@@ -1,11 +1,11 @@
 -- Carts of guests, who have said where to send it: two different products each, quantities 1 and 2, at today's prices.
 
 with one as (
-  select gen_random_uuid() as id, n, 1 + n % 2000 as first, 1 + (n + 1 + n / 2000) % 2000 as second
+  select gen_random_uuid() as id, n, 1 + n %% 2000 as first, 1 + (n + 1 + n / 2000) %% 2000 as second
   from generate_series(1, %(count)s) as n
 ), new as (
   insert into cart (store_id, id, token_hash, email, shipping_address)
-  select store.id, one.id, sha256(one.id::text::bytea), 'buyer' || n % 10000 || '@example.com',
+  select store.id, one.id, sha256(one.id::text::bytea), 'buyer' || n %% 10000 || '@example.com',
          '{"firstName": "Ada", "lastName": "Lovelace", "line1": "12 St James''s Square", "city": "London",
            "postalCode": "SW1Y 4JH", "country": "GB"}'
   from one

@@ -126,9 +126,10 @@ def _security(permission: str) -> list[Document]:
 
 def _successes(operation: Operation, by_type: Document) -> Document:
     found = {str(operation.status): _success(operation, operation.status, operation.answer, by_type)}
-    if operation.may_be_later or operation.later:
-        kind = operation.later or operation.answer
-        found["202"] = _success(operation, http.HTTPStatus.ACCEPTED, kind, by_type)
+    if operation.also is not None:
+        found[str(operation.also)] = _success(operation, operation.also, operation.answer, by_type)
+    if operation.later is not None:
+        found["202"] = _success(operation, http.HTTPStatus.ACCEPTED, operation.later, by_type)
     if operation.kept_unless is not None:
         found["304"] = {"description": "The ETag is one of If-None-Match: you have it already"}
     return found
@@ -159,7 +160,7 @@ def _parameters(operation: Operation, components: Document) -> list[Document]:
     if operation.kept_unless is not None:
         found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
     if operation.later is not None:
-        schema = {"type": "string", "enum": ["respond-async"]}
+        schema = {"type": "string", "examples": ["respond-async"]}
         found.append({"name": "Prefer", "in": "header", "schema": schema})
     if operation.signature is not None:
         schema = {"type": "string", "minLength": 1}

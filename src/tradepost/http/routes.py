@@ -94,8 +94,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether it begins or renews a session: cookies that it finds do not say who calls."""
     kept_unless: str | None = None
     """The answer is the same for all who lack this permission, and is kept for them for a moment."""
-    may_be_later: bool = False
-    """Whether it may also answer 202: what was asked for is under way."""
+    also: int | None = None
+    """Another status of the same answer: 202 where what was asked for may be under way, 200 where it may be there."""
     later: Any = None
     """What it answers with 202 where the caller prefers that (`Prefer: respond-async`)."""
     secured: bool = False

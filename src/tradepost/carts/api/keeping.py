@@ -49,6 +49,7 @@ _FIELDS = {
     body=CartIn,
     answer=CartOut,
     status=201,
+    also=200,
     keyed=False,
     problems=[Forbidden, ReferenceNotFound],
     example={},

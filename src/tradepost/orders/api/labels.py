@@ -157,7 +157,7 @@ async def read_shipment_rates(call: Call, query: RatesQuery) -> Answer:
     body=LabelIn,
     answer=ShippedOut,
     status=201,
-    may_be_later=True,
+    also=202,
     secured=True,
     problems=[
         *(*_ASKED, LabelExists, ShippingAddressRequired, CarriersNotSetUp, CarrierNotOffered),
@@ -179,7 +179,7 @@ async def buy_label(call: Call, body: LabelIn) -> Answer:
     "DELETE",
     "/orders/{order_id}/shipments/{shipment_id}/label",
     answer=ShippedOut,
-    may_be_later=True,
+    also=202,
     problems=[*_ASKED, LabelUnderWay, CarrierRefused, CarrierNotReached],
 )
 async def void_label(call: Call) -> Answer:
