@@ -258,6 +258,20 @@ async def test_at_sign_in_what_both_carts_hold_is_together(shop: Shop) -> None:
     assert same_problem(wrong, 422, "reference_not_found", "/cartId")
 
 
+async def test_a_program_with_a_key_is_no_browser(shop: Shop) -> None:
+    """It may keep cookies as its library likes: they neither open a cart nor stand in the way."""
+    mug = await shop.product()
+    async with shop.browser() as guest:
+        opened = await guest.post("/api/v1/carts", json={})
+        program = {"X-API-Key": shop.key}
+        made = await guest.post("/api/v1/carts", json={}, headers=program)
+        assert "set-cookie" not in made.headers
+        assert made.json()["id"] != opened.json()["id"]
+        item = {"productId": mug["id"], "quantity": 1}
+        added = await guest.post(f"/api/v1/carts/{made.json()['id']}/items", json=item, headers=program)
+        assert added.status_code == 201, added.text
+
+
 async def test_a_browser_is_known_by_its_cookie_and_only_from_our_pages(shop: Shop) -> None:
     mug = await shop.product()
     async with shop.browser() as browser:

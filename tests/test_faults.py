@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.crowd import Crowd, History, by_api, by_sql, judge, judge_stock, stocked
+from tests.killing import kill_workers
 from tests.server import PATIENCE, Server, kill, scratch_folder, serving, tradepost, until, wait_until
 from tradepost.app import demo, operating
 
@@ -56,23 +57,9 @@ async def test_killed_api_workers_lose_and_double_nothing(database_url: str) -> 
             async with crowd.shopping():
                 for victims in (1, 1, 2, 1, 2):
                     await crowd.more(dice.randrange(40, 120))
-                    await _kill_workers(server, dice.sample(server.workers(), victims))
+                    await kill_workers(server, dice.sample(server.workers(), victims))
                 await crowd.more(100)
             _judge(crowd, server, key)
-
-
-async def _kill_workers(server: Server, victims: list[int]) -> set[int]:
-    """Kills API processes and waits for those that take their places: these."""
-    before = set(server.workers())
-    for pid in victims:
-        kill(pid)
-    await until(lambda: _gone(server) or len(set(server.workers()) - before) >= len(victims), "new workers are there")
-    assert not _gone(server), f"the whole server went with its worker: {server.log[-1000:]}"
-    return set(server.workers()) - before
-
-
-def _gone(server: Server) -> bool:
-    return server.process.poll() is not None
 
 
 async def test_a_worker_that_dies_again_and_again_is_started_again_and_again(database_url: str) -> None:
@@ -80,7 +67,7 @@ async def test_a_worker_that_dies_again_and_again_is_started_again_and_again(dat
     with serving(database_url=database_url, unsafe_database=True) as server:
         victim = server.workers()[0]
         for _ in range(3):
-            victim = (await _kill_workers(server, [victim])).pop()
+            victim = (await kill_workers(server, [victim])).pop()
             await until(server.is_ready, "it is ready again")
 
 

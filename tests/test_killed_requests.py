@@ -2,14 +2,12 @@
 
 import asyncio
 from contextlib import suppress
-from pathlib import Path
 
 import httpx2
 import psycopg
 import pytest
 
-from tests.server import client, scratch_folder, serving
-from tradepost.app import demo, operating
+from tests.killing import MUG, mortal_shop
 from tradepost.core.crash_points import REQUEST_PLACES
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -19,24 +17,11 @@ _WISHES = 5
 
 @pytest.mark.parametrize("place", REQUEST_PLACES)
 async def test_whoever_is_killed_a_wish_becomes_one_order(database_url: str, place: str) -> None:
-    with scratch_folder() as folder:
-        await _killed(database_url, folder, place)
-
-
-async def _killed(database_url: str, folder: Path, place: str) -> None:
-    places = folder / "places"
-    places.mkdir()
-    await demo.create_store(database_url)
-    key = await operating.create_key(database_url, name="tests", scopes=["*"], store=None)
-    settings = {"database_url": database_url, "unsafe_database": True, "sweep_seconds": 0.2, "test_crash_at": places}
-    with serving(folder=folder, **settings) as server:
-        async with client(server) as http:
-            http.headers["X-API-Key"] = key
-            wanted = {"name": "Mug", "price": 10, "status": "ACTIVE", "inventoryQuantity": 100}
-            mug = (await http.post("/api/v1/products", json=wanted)).json()["id"]
-            (places / place).touch()
-            ends = await asyncio.gather(*(_end(http, database_url, mug, at) for at in range(_WISHES)))
-            assert not (places / place).exists(), "nobody came there"
+    async with mortal_shop(database_url, place, sweep_seconds=0.2) as (http, deadly):
+        mug = (await http.post("/api/v1/products", json=MUG)).json()["id"]
+        deadly.arm()
+        ends = await asyncio.gather(*(_end(http, database_url, mug, at) for at in range(_WISHES)))
+        assert deadly.was_reached()
     assert [end["status"] for end in ends] == ["PLACED"] * _WISHES
     with psycopg.connect(database_url) as session:
         assert session.execute("select count(*) from sales_order").fetchall() == [(_WISHES,)]

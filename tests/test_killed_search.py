@@ -1,15 +1,14 @@
 """The process that follows the feed for search is killed: what happened is taken in all the same, and once."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import psycopg
 import pytest
 
-from tests.server import client, scratch_folder, serving, until
-from tradepost.app import demo, operating
+from tests.killing import MUG, mortal_shop
+from tests.server import until
 from tradepost.core.crash_points import SEARCH_PLACES
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -19,29 +18,16 @@ _NAMES = ("Beaker", "Tankard", "Goblet")
 
 @pytest.mark.parametrize("place", SEARCH_PLACES)
 async def test_whoever_is_killed_search_takes_everything_in_once(database_url: str, place: str) -> None:
-    with scratch_folder() as folder:
-        await _killed(database_url, folder, place)
-
-
-async def _killed(database_url: str, folder: Path, place: str) -> None:
     """Two units are sold and the product is renamed in each round, and whoever takes that in dies there."""
-    places = folder / "places"
-    places.mkdir()
-    await demo.create_store(database_url)
-    key = await operating.create_key(database_url, name="tests", scopes=["*"], store=None)
-    settings = {"database_url": database_url, "unsafe_database": True, "search_seconds": 0.1, "test_crash_at": places}
-    with serving(folder=folder, **settings) as server:
-        async with client(server) as http:
-            http.headers["X-API-Key"] = key
-            wanted = {"name": "Mug", "price": 10, "status": "ACTIVE", "inventoryQuantity": 100}
-            mug = (await _sent(http, "POST", "/api/v1/products", wanted, "mug")).json()["id"]
-            for name in _NAMES:
-                (places / place).touch()
-                order = {"email": "ada@example.com", "items": [{"productId": mug, "quantity": 2}]}
-                await _sent(http, "POST", "/api/v1/orders", order, f"order-{name}")
-                await _sent(http, "PATCH", f"/api/v1/products/{mug}", {"name": name}, name)
-                await until(lambda: not (places / place).exists(), "somebody comes there")
-                await _until_found(http, name)
+    async with mortal_shop(database_url, place, search_seconds=0.1) as (http, deadly):
+        mug = (await _sent(http, "POST", "/api/v1/products", MUG, "mug")).json()["id"]
+        for name in _NAMES:
+            deadly.arm()
+            order = {"email": "ada@example.com", "items": [{"productId": mug, "quantity": 2}]}
+            await _sent(http, "POST", "/api/v1/orders", order, f"order-{name}")
+            await _sent(http, "PATCH", f"/api/v1/products/{mug}", {"name": name}, name)
+            await until(deadly.was_reached, "somebody comes there")
+            await _until_found(http, name)
     with psycopg.connect(database_url) as session:
         assert session.execute("select units from search_sold").fetchall() == [(2 * len(_NAMES),)]
         assert session.execute("select word, products from search_word where products > 0").fetchall() == [

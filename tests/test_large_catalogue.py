@@ -162,16 +162,27 @@ def _prepare(session: psycopg.Connection, asked: Asked) -> None:
         with session.transaction():
             session.execute(_trusted(f"prepare again as {asked.said}"))
     except (psycopg.errors.AmbiguousFunction, psycopg.errors.IndeterminateDatatype):
-        types = ", ".join(_type_of(value) for value in asked.given)
-        session.execute(_trusted(f"prepare again ({types}) as {asked.said}"))
+        try:
+            with session.transaction():
+                _prepare_typed(session, asked, of_nothing="uuid[]")
+        except psycopg.errors.CannotCoerce:
+            _prepare_typed(session, asked, of_nothing="text[]")
 
 
-def _type_of(value: str) -> str:
+def _prepare_typed(session: psycopg.Connection, asked: Asked, *, of_nothing: str) -> None:
+    types = ", ".join(_type_of(value, of_nothing) for value in asked.given)
+    session.execute(_trusted(f"prepare again ({types}) as {asked.said}"))
+
+
+def _type_of(value: str, of_nothing: str) -> str:
+    """`of_nothing`: what an array is taken for that is empty, or has nothing in it but null."""
     inside = value.strip("'")
     if not inside.startswith("{"):
         return "unknown"
-    first = next((part for part in inside.strip("{}").split(",") if part != "NULL"), None)
-    if first is None or re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first):
+    first = next((part for part in inside.strip("{}").split(",") if part != "NULL"), "")
+    if not first:
+        return of_nothing
+    if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first):
         return "uuid[]"
     if re.fullmatch(r"-?\d+", first):
         return "bigint[]"

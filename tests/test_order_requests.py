@@ -8,7 +8,7 @@ import pytest
 
 from tests.baskets import basket
 from tests.people import registered
-from tests.shop import Shop, open_again, same_problem
+from tests.shop import ADDRESS, Shop, open_again, same_problem
 from tradepost.app.verifying import verify
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +50,16 @@ async def test_a_wish_is_taken_in_at_once_and_becomes_an_order(shop: Shop) -> No
     mine = await shop.guest("GET", f"/orders/{order['id']}", headers={"X-Order-Token": order["accessToken"]})
     assert mine.status_code == 200
     assert await shop.stock(mug) == 8
+
+
+async def test_a_wish_is_kept_with_all_that_it_says(shop: Shop) -> None:
+    mug = await shop.product()
+    more = {"shippingAddress": ADDRESS, "billingAddress": ADDRESS, "currency": "USD", "notes": "Ring twice"}
+    right = await _end(shop, await _asked(shop, _wish(mug, 2, **more, expectedTotal="21.60")))
+    order = right["order"]
+    assert (order["notes"], order["billingAddress"]["city"], order["totalAmount"]) == ("Ring twice", "London", "21.60")
+    wrong = await _end(shop, await _asked(shop, _wish(mug, 2, **more, expectedTotal="19.99")))
+    assert (wrong["status"], wrong["problem"]["code"]) == ("REFUSED", "price_changed")
 
 
 async def test_a_wish_that_cannot_be_is_refused_as_the_order_would_have_been(shop: Shop) -> None:

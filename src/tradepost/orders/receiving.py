@@ -224,7 +224,7 @@ def _written(wish: _Wish) -> str:
         shipping_method=request.shipping_method,
         coupon_codes=request.coupon_codes,
         notes=request.notes,
-        expected_total=request.expected_total,
+        expected_total=None if request.expected_total is None else Decimal(request.expected_total),
         basket=request.basket,
     )
     return msgspec.json.encode(asked).decode()

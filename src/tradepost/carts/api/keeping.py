@@ -19,6 +19,7 @@ from tradepost.carts.wire import (
     MergeIn,
     QuantityIn,
 )
+from tradepost.core.actors import ActorKind
 from tradepost.core.errors import FieldError, Forbidden, NotFound, ReferenceNotFound
 from tradepost.db import Tx
 from tradepost.db.arrays import uuids
@@ -115,7 +116,8 @@ async def _guests_cart(call: Call, tx: Tx, body: CartIn) -> Answer:
     secret = new_secret()
     made = await _created(call, tx, body, token_hash=hash_secret(secret))
     answer = shown(call, made, status=201, token=secret)
-    answer.headers.append(call.service(CookieJar).set(COOKIE, secret, seconds=_COOKIE_SECONDS))
+    if call.actor.kind is not ActorKind.KEY:
+        answer.headers.append(call.service(CookieJar).set(COOKIE, secret, seconds=_COOKIE_SECONDS))
     return answer
 
 
