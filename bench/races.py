@@ -1,7 +1,7 @@
-"""Two things at once on one order, and twenty refunds at once, more often than the tests do it.
+"""Two things at once on one order, twenty refunds at once, and a coupon in many carts, more often than the tests do it.
 
-These are the promises "state cannot be raced" and "refunds never exceed captures". `tests/races.py` says what is raced
-and what is wrong.
+These are the promises "state cannot be raced", "refunds never exceed captures", and that a coupon is not used too
+often. `tests/races.py` says what is raced and what is wrong.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bench.house import House, open_house
 from bench.machine import Machine, describe
-from tests.races import BEGINNINGS, DEEDS, PAIRS, over_refunded, unequal
+from tests.races import BEGINNINGS, DEEDS, PAIRS, over_refunded, unequal, used_too_often
 from tests.shop import open_shop
 from tests.stripe_double import open_double
 from tradepost.app.settings import Settings
@@ -26,7 +26,8 @@ from tradepost.app.verifying import verify
 from tradepost.http import logs
 
 PAGE = Path(__file__).parents[1] / "docs/races.md"
-_RACES, _ROUNDS = 200, 2000
+_RACES, _ROUNDS, _COUPONS = 200, 2000, 1000
+_CARTS = 50
 _SHOWN = 10
 
 
@@ -42,13 +43,14 @@ class Finding(msgspec.Struct, frozen=True):
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--races", default=_RACES, show_default=True, help="Of each pair, from each beginning.")
 @click.option("--rounds", default=_ROUNDS, show_default=True, help="Of twenty refunds at once.")
+@click.option("--coupons", default=_COUPONS, show_default=True, help="Each of one use, in fifty carts at once.")
 @click.option("--page", is_flag=True, help="Write docs/races.md; it says how often was raced.")
-def main(*, races: int, rounds: int, page: bool) -> None:
-    """Race all pairs of what can happen to an order, and refunds. In full size that takes an hour."""
+def main(*, races: int, rounds: int, coupons: int, page: bool) -> None:
+    """Race all pairs of what can happen to an order, refunds and coupons. In full size that takes more than an hour."""
     logs.configure("warning")
     with open_house() as house:
         machine = describe(house)
-        findings = asyncio.run(_findings(house, races, rounds))
+        findings = asyncio.run(_findings(house, races, rounds, coupons))
         adds_up = verify(house.url)
     console = Console()
     table = Table(*_HEAD)
@@ -59,13 +61,13 @@ def main(*, races: int, rounds: int, page: bool) -> None:
     for said in wrong[:_SHOWN]:
         console.print(said, markup=False)
     if page:
-        PAGE.write_text(_page(findings, machine, races=races, rounds=rounds, adds_up=adds_up), "utf-8")
+        PAGE.write_text(_page(findings, machine, (races, rounds, coupons), adds_up=adds_up), "utf-8")
     sys.exit(bool(wrong) or not adds_up)
 
 
-async def _findings(house: House, races: int, rounds: int) -> list[Finding]:
+async def _findings(house: House, races: int, rounds: int, coupons: int) -> list[Finding]:
     found = [await _pairs(house, beginning, races) for beginning in BEGINNINGS]
-    return [*found, await _refunds(house, rounds)]
+    return [*found, await _refunds(house, rounds), await _coupons(house, coupons)]
 
 
 async def _pairs(house: House, beginning: str, races: int) -> Finding:
@@ -88,6 +90,15 @@ async def _refunds(house: House, rounds: int) -> Finding:
     return Finding("twenty refunds at once", rounds, time.monotonic() - started, wrong)
 
 
+async def _coupons(house: House, coupons: int) -> Finding:
+    started, wrong = time.monotonic(), list[str]()
+    async with open_shop(house.url, _settings()) as shop:
+        mug = await shop.product(inventoryQuantity=coupons)
+        for _ in track(range(coupons), "a coupon in fifty carts", transient=True):
+            wrong += await used_too_often(shop, mug, _CARTS)
+    return Finding("a coupon with one use in fifty carts", coupons, time.monotonic() - started, wrong)
+
+
 def _settings(**more: str) -> Settings:
     return msgspec.convert({"sweep_seconds": 0, "rate_limit_read": "", "rate_limit_write": ""} | more, Settings)
 
@@ -102,19 +113,20 @@ def _rows(findings: Sequence[Finding]) -> list[list[str]]:
     ]
 
 
-def _page(findings: Sequence[Finding], machine: Machine, *, races: int, rounds: int, adds_up: bool) -> str:
+def _page(findings: Sequence[Finding], machine: Machine, size: tuple[int, int, int], *, adds_up: bool) -> str:
+    races, rounds, coupons = size
     rows = [_HEAD, ["---", *["--:"] * (len(_HEAD) - 1)], *_rows(findings)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    is_full = (races, rounds) == (_RACES, _ROUNDS)
-    size = (
+    is_full = size == (_RACES, _ROUNDS, _COUPONS)
+    of_full = (
         "This is the full size."
         if is_full
-        else f"The full size is {_RACES} and {_ROUNDS:,}: `python -m bench.races --page`."
+        else f"The full size is {_RACES}, {_ROUNDS:,} and {_COUPONS:,}: `python -m bench.races --page`."
     )
     return f"""# Races
 
-`python -m bench.races --races {races} --rounds {rounds} --page` wrote this page on {machine.date}.
-{size}
+`python -m bench.races --races {races} --rounds {rounds} --coupons {coupons} --page` wrote this page on {machine.date}.
+{of_full}
 
 {table}
 
@@ -127,6 +139,9 @@ one alone, as the other may be refused because a provider is just being asked.
 
 **Twenty refunds at once.** Together they are three times what was paid. Wrong is a round in which more went back than
 was taken, less than fits, or in which Stripe's double was asked for a refund that was then refused.
+
+**A coupon with one use in fifty carts**, which are ordered at once. Wrong is a round in which not exactly one of them
+is ordered, or in which another loses something, or is not told why.
 
 Machine: {machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, {machine.kernel}, Python {machine.python},
 PostgreSQL {machine.postgresql}; load before: {machine.load_before}.

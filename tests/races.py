@@ -1,4 +1,4 @@
-"""Races of an order: what can happen to it, by two at once, and twenty who want its money back.
+"""Races of an order: what can happen to it, by two at once, twenty who want its money back; and of many for a coupon.
 
 What comes of two at once has to be what comes of one after the other, in either order, or of one alone, as the other
 may be refused because a provider is just being asked for the first.
@@ -11,7 +11,8 @@ from typing import Any
 
 import psycopg
 
-from tests.shop import Shop
+from tests.baskets import basket
+from tests.shop import Shop, same_problem
 from tests.stripe_double import StripeDouble
 from tests.test_order_life import moved, placed
 from tests.test_paying import expired, pay, sweeper
@@ -21,6 +22,8 @@ from tradepost.app.sweeping import Sweeper
 _REFUNDS = 20
 _PART = "1.62"
 """Twenty of them are three times what the order cost, and six of them fit."""
+
+_TEN_OFF = [{"type": "percent_off", "percent": "10"}]
 
 Deed = Callable[[Shop, dict[str, Any]], Awaitable[int]]
 
@@ -170,3 +173,30 @@ async def over_refunded(shop: Shop, double: StripeDouble) -> list[str]:
     if paying.status_code == 200 and well and refused:
         return []
     return [f"{accepted} accepted, {asked} asked for, {refunded} refunded here, {dict(there)} there"]
+
+
+async def used_too_often(shop: Shop, mug: dict[str, Any], carts: int) -> list[str]:
+    """Carts are ordered at once with a coupon that can be used once; what is wrong then, in words.
+
+    One of them is ordered. The others keep what they have, and are told why.
+    """
+    promotion = await _made(shop, "/promotions", name="Once", trigger="COUPON", actions=_TEN_OFF, maxUses=1)
+    code = f"ONCE-{promotion['id']}"
+    await _made(shop, f"/promotions/{promotion['id']}/coupons", code=code)
+    baskets = [await basket(shop, (mug, 1)) for _ in range(carts)]
+    for one in baskets:
+        await one.ask("POST", "/coupons", json={"code": code})
+    answers = await asyncio.gather(*(one.check_out() for one in baskets))
+    lost = [answer for answer in answers if answer.status_code != 201]
+    told = all(same_problem(answer, 409, "coupon_exhausted", "/couponCodes/0") for answer in lost)
+    left = sum([(await one.read())["itemCount"] for one in baskets])
+    used = (await shop.staff("GET", f"/promotions/{promotion['id']}")).json()["uses"]
+    if told and (len(lost), left, used) == (carts - 1, carts - 1, 1):
+        return []
+    return [f"{carts - len(lost)} ordered of {carts}, {left} left, used {used} times"]
+
+
+async def _made(shop: Shop, path: str, **body: Any) -> dict[str, Any]:
+    answer = await shop.staff("POST", path, json=body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
