@@ -143,6 +143,19 @@ async def test_a_cart_stays_in_the_market_in_which_it_was_opened(shop: Shop) -> 
     assert (placed.json()["currency"], placed.json()["totalAmount"]) == ("EUR", "16.00")
 
 
+async def test_as_much_in_another_currency_is_another_price(shop: Shop) -> None:
+    """The cart was filled at home, and is to be sent to where the same number means euros."""
+    mug = await shop.product()
+    await market(shop)
+    await rate(shop, value="1")
+    await opened_in(shop)
+    cart = await basket(shop, (mug, 1))
+    germany = ADDRESS | {"country": "DE", "postalCode": "10115", "city": "Berlin"}
+    assert same_problem(await cart.check_out(shippingAddress=germany), 409, "price_changed", "/items/0/price")
+    placed = await cart.check_out(shippingAddress=germany, expectedTotal="10.00")
+    assert (placed.status_code, placed.json()["currency"]) == (201, "EUR")
+
+
 async def test_who_is_exempt_pays_the_price_without_the_tax_that_it_contains(shop: Shop) -> None:
     ada = await registered(shop)
     me = (await ada.ask("GET", "/auth/me")).json()["account"]["id"]

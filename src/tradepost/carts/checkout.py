@@ -31,7 +31,7 @@ def _basket(cart: Cart, held: Sequence[Holding]) -> Basket:
         id=cart.id,
         version=cart.version,
         items=[Item(ItemKey.VARIANT, item.variant_id, item.quantity) for item in cart.items],
-        seen=[item.price for item in cart.items],
+        seen=[(item.price, item.currency) for item in cart.items],
         email=cart.email,
         shipping_address=cart.shipping_address,
         billing_address=cart.billing_address,

@@ -26,7 +26,7 @@ class CartEmpty(Invalid):
 
 
 class Basket(msgspec.Struct, frozen=True):
-    """A kept basket under the batch's lock. `seen` are the prices that its owner was shown, one for each item.
+    """A kept basket under the batch's lock. `seen` are the prices that its owner was shown, by item.
 
     `held`: what is promised to it until it is ordered, under the id `hold_id`.
     """
@@ -34,7 +34,7 @@ class Basket(msgspec.Struct, frozen=True):
     id: UUID
     version: int
     items: list[Item]
-    seen: list[int]
+    seen: list[tuple[int, str]]
     email: str | None
     shipping_address: Address | None
     billing_address: Address | None

@@ -238,10 +238,10 @@ def check_seen(basket: Basket, reckoned: Reckoned) -> None:
     quote = reckoned.quote
     changed = [
         FieldError(
-            f"/items/{at}/price", "price_changed", f"was {money.text(seen, quote.currency)} when it was put in the cart"
+            f"/items/{at}/price", "price_changed", f"was {money.text(*seen)} {seen[1]} when it was put in the cart"
         )
         for at, (seen, priced) in enumerate(zip(basket.seen, reckoned.listed, strict=True))
-        if seen != priced.amount
+        if seen != (priced.amount, quote.currency)
     ]
     if changed:
         raise PriceChanged(errors=changed, extra={"quote": {"currency": quote.currency, **quote_members(quote)}})
