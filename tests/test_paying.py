@@ -292,6 +292,17 @@ async def test_money_that_is_only_set_aside_is_let_go(shop: Shop) -> None:
     assert verify(shop.url)
 
 
+@pytest.mark.parametrize("capture", ["automatic", "manual"])
+async def test_a_deleted_order_stays_deleted_when_its_money_has_gone_back(shop: Shop, capture: str) -> None:
+    order, _ = await placed(shop, 1)
+    await pay(shop, order, capture=capture)
+    assert (await shop.staff("DELETE", f"/orders/{order['id']}")).status_code == 204
+    await swept(shop)
+    assert same_problem(await shop.staff("GET", f"/orders/{order['id']}"), 404, "not_found")
+    assert (await shop.staff("GET", "/orders")).json()["total"] == 0
+    assert verify(shop.url)
+
+
 async def expired(shop: Shop) -> None:
     """Whoever has not paid by now has waited for too long."""
     db = Database(shop.url, size=2)

@@ -81,7 +81,7 @@ _SELECT = """
            placed.discount_amount, placed.tax_amount, placed.shipping_amount, placed.total_amount,
            placed.shipping_address, placed.billing_address, placed.notes, placed.version, placed.updated_at,
            placed.token_hash, placed.held_because, placed.cancelled_because, placed.cancelled_at,
-           placed.tracking_company, placed.tracking_number, placed.revision, placed.basis,
+           placed.deleted_at, placed.tracking_company, placed.tracking_number, placed.revision, placed.basis,
            (select coalesce(jsonb_agg(jsonb_build_array(line.id, line.product_id, line.variant_id, line.sku, line.name,
                     line.options, line.quantity, line.price, line.subtotal, line.discount_amount, line.tax_amount,
                     line.total_amount, line.image_url, line.taxes) order by line.position), '[]')
@@ -216,7 +216,7 @@ def _one(filters: Filters) -> Statement:
 def _order(row: Row) -> Order:
     order_id, number, status, payment, fulfillment, customer_id, email, currency, tax_included, *rest = row
     subtotal, discount, tax, shipping, total, shipping_address, billing_address, *last = rest
-    notes, version, updated_at, token_hash, held, cancelled, cancelled_at, *last = last
+    notes, version, updated_at, token_hash, held, cancelled, cancelled_at, deleted_at, *last = last
     tracking_company, tracking_number, revision, basis, lines, taxes = last
     return Order(
         id=order_id,
@@ -244,6 +244,7 @@ def _order(row: Row) -> Order:
         held_because=held,
         cancelled_because=CancelReason(cancelled) if cancelled else None,
         cancelled_at=cancelled_at,
+        deleted_at=deleted_at,
         tracking_company=tracking_company,
         tracking_number=tracking_number,
         revision=revision,
