@@ -68,9 +68,9 @@ def carry_out(url: str, *arguments: str) -> None:
         raise RuntimeError(msg)
 
 
-def verify(house: House) -> bool:
+def verify(url: str) -> bool:
     """Whether all that was written agrees with itself, by Tradepost's own judgement."""
-    environment = _environment(database_url=house.url)
+    environment = _environment(database_url=url)
     return subprocess.run([_TRADEPOST, "verify"], env=environment, capture_output=True, check=False).returncode == 0
 
 

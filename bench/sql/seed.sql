@@ -6,6 +6,10 @@ insert into store (id, slug, name, hosts, currency, locale, time_zone, tax_name,
 values ('01900000-0000-7000-8000-000000000000', 'bench', 'Bench', '{}', 'EUR', 'en', 'UTC', 'VAT', 200000, false,
         'TP-', true);
 
+insert into market (store_id, id, slug, name)
+select id, id, 'home', name
+from store;
+
 insert into stock_location (store_id, id, name, priority)
 select id, '01900000-0000-7000-b000-000000000000', 'Main', 0
 from store;
