@@ -7,6 +7,15 @@ from bench.figures import Figure, Name, Results
 LIMIT = (Name.LIMIT_COUNTER, Name.LIMIT_SEQUENCE)
 _BESIDE_LIMIT = {16: 0.7, 64: 1.2, 256: 1.6}
 _BESIDE_ORM = (16, 64)
+_PAIRS = (
+    ("orders/s by cookie ÷ by key, 64 clients", Name.SESSION, Name.ORDERS, 0.85),
+    ("flash sale ÷ orders/s, 64 clients", Name.FLASH, Name.ORDERS, 0.8),
+    ("orders from carts ÷ orders/s beside them, 64 clients", Name.CART_ORDERS, Name.DIRECT, 0.7),
+    ("quotes with 10 promotions ÷ without, 64 clients", Name.QUOTE_PROMOTED, Name.QUOTE, 0.5),
+    ("product page, always the same ÷ /health/live", Name.HOT, Name.LIVE, 0.6),
+    ("product page, one of 2,000 ÷ /health/live", Name.PRODUCT, Name.LIVE, 0.6),
+)
+"""Two subjects with as many clients, and how many times the second the first is to be at least."""
 _FLAT = 1.05
 _STEADY = 1.1
 
@@ -33,31 +42,9 @@ def verdicts(results: Results) -> list[Verdict]:
         *_beside(results, Name.LIMIT_SEQUENCE, "limit with a sequence"),
         at_least("orders/s ÷ FastAPI with the ORM", _beside_orm(results), 10),
         at_most("latency, one client ÷ pgbench's", _latencies(results), 3),
-        at_least(
-            "orders/s by cookie ÷ by key, 64 clients",
-            _rates(results.at(Name.SESSION, 64), results.at(Name.ORDERS, 64)),
-            0.85,
-        ),
-        at_least(
-            "flash sale ÷ orders/s, 64 clients",
-            _rates(results.at(Name.FLASH, 64), results.at(Name.ORDERS, 64)),
-            0.8,
-        ),
-        at_least(
-            "orders from carts ÷ orders/s beside them, 64 clients",
-            _rates(results.at(Name.CART_ORDERS, 64), results.at(Name.DIRECT, 64)),
-            0.7,
-        ),
-        at_least(
-            "quotes with 10 promotions ÷ without, 64 clients",
-            _rates(results.at(Name.QUOTE_PROMOTED, 64), results.at(Name.QUOTE, 64)),
-            0.5,
-        ),
         *(
-            at_least(
-                f"product page, {which} ÷ /health/live", _rates(results.at(name, 64), results.at(Name.LIVE, 64)), 0.6
-            )
-            for name, which in ((Name.HOT, "always the same"), (Name.PRODUCT, "one of 2,000"))
+            at_least(what, _rates(results.at(one, 64), results.at(other, 64)), least)
+            for what, one, other, least in _PAIRS
         ),
         at_most("cold start, from an empty folder", results.cold_seconds, 3, "s"),
         at_most("warm start", results.warm_seconds, 1.5, "s"),

@@ -29,11 +29,13 @@ class Quotes:
 
     async def of(self, store_id: UUID, asked: Asked) -> Reckoned:
         """Raises as `reckon`."""
-        return reckon(*await self._loaded(store_id, await self.taxed(store_id, asked)))
+        facts = await self._facts(store_id, asked)
+        return reckon(await self._with_taxes(asked, facts), facts)
 
     async def options(self, store_id: UUID, asked: Asked) -> list[Option | NotOffered]:
         """How something could be sent. Raises as `reckon`."""
-        goods, facts = await self._loaded(store_id, msgspec.structs.replace(asked, with_delivery=False))
+        goods = msgspec.structs.replace(asked, with_delivery=False)
+        facts = await self._facts(store_id, goods)
         return ways_of_sending(facts, reckon(goods, facts), asked)
 
     async def taxed(self, store_id: UUID, asked: Asked) -> Asked:
@@ -41,23 +43,25 @@ class Quotes:
 
         What is wrong with it is for whoever prices it to say.
         """
-        if not self.asks_for_taxes or asked.taxes is not None:
-            return asked
-        try:
-            goods, facts = await self._loaded(store_id, asked)
-            asking, by_table = question(goods, facts)
-        except ShopError:
-            return asked
-        if asking is None:
-            return asked
-        return msgspec.structs.replace(asked, taxes=await ask(self._taxes, asking, by_table))
+        return await self._with_taxes(asked, await self._facts(store_id, asked)) if self.asks_for_taxes else asked
 
     def loading(self, store_id: UUID, asked: Sequence[Asked], *, locking: bool = False) -> Loading:
         """What a batch needs to be priced."""
         return Loading(self._known, store_id, asked, locking=locking)
 
-    async def _loaded(self, store_id: UUID, asked: Asked) -> tuple[Asked, Facts]:
+    async def _facts(self, store_id: UUID, asked: Asked) -> Facts:
         loading = self.loading(store_id, [asked])
         async with self._db.read() as db:
             ((now,),), *found = await db.together(NOW, *loading.first())
-            return asked, await loading.facts(db, found, now)
+            return await loading.facts(db, found, now)
+
+    async def _with_taxes(self, asked: Asked, facts: Facts) -> Asked:
+        if not self.asks_for_taxes:
+            return asked
+        try:
+            asking, by_table = question(asked, facts)
+        except ShopError:
+            return asked
+        if asking is None:
+            return asked
+        return msgspec.structs.replace(asked, taxes=await ask(self._taxes, asking, by_table))
